@@ -1,0 +1,48 @@
+"""Start: what happens when you remove most of a trained network's weights?"""
+
+import streamlit as st
+
+from pruneviz import findings
+from pruneviz.studio import bench, catalogue, kitchen, panels, words
+from pruneviz.studio.scrubber import scrubber
+
+recipe = bench.recipe_now()
+report = kitchen.first_report(recipe)
+curve, complete = kitchen.curve(recipe)
+
+st.title(findings.headline(report), anchor=False)
+st.caption(words.start(report, curve))
+
+with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="choices"):
+    bench.choose("criterion", "criterion", catalogue.order(), lambda key: catalogue.criteria()[key].name)
+    bench.choose("compared", "scope", list(catalogue.SCOPES), catalogue.SCOPES.get)
+
+scrubber(
+    [
+        panels.hero(
+            recipe,
+            report,
+            curve,
+            kitchen.sweep(recipe),
+            title=catalogue.criteria()[recipe.criterion].name,
+            baseline=kitchen.baseline(recipe) if recipe.criterion != "random" else None,
+            tuned=kitchen.tuned(recipe),
+            trail=bench.trail(),
+        )
+    ],
+    key="hero",
+    challenges=True,
+    guess=recipe.guess,
+    on_commit=bench.take_commit,
+)
+if not complete:
+    kitchen.watch_curve(recipe)
+
+left, right = st.columns(2, gap="large")
+with left:
+    st.subheader("Why so little happens, for so long", anchor=False)
+    st.markdown(words.why(report))
+with right:
+    st.subheader(f"How «{catalogue.criteria()[recipe.criterion].name}» decides", anchor=False)
+    words.criterion(recipe.criterion)
+st.caption(words.evidence(report, curve))

@@ -1,0 +1,67 @@
+"""Doctor: what is installed, what is missing, and what to do about it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import re
+import shutil
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+_OPTIONAL = {
+    "numba": "masks are written by the slower torch path; pip install the pinned numba for the fast one",
+    "captum": "attributions are not available; pip install the pinned captum",
+    "backpack-for-pytorch": "curvature cannot be compared with BackPACK's; pip install the pinned backpack-for-pytorch",
+}
+
+
+def examine() -> dict:
+    """A JSON-able account: versions, devices, samples, what is missing and the way out of it."""
+    wanted = pins()
+    found = {name: _version(name) for name in wanted}
+    advice = []
+    for name, pin in wanted.items():
+        if found[name] is None:
+            advice.append(_OPTIONAL.get(name, f"{name} is missing: run `make setup`, or pip install {name}=={pin}"))
+        elif found[name].partition("+")[0] != pin:
+            advice.append(f"{name} is {found[name]}, tested with {pin}: run `make setup` for the tested one")
+    needed = [name for name in wanted if found[name] is None and name not in _OPTIONAL]
+    if sys.version_info < (3, 11):
+        advice.append(f"Python {platform.python_version()} is too old: 3.11 or newer is needed")
+    if not shutil.which("chromium"):
+        advice.append("no chromium: browser tests are skipped; install your system's chromium package to run them")
+    return {
+        "ok": not needed and sys.version_info >= (3, 11),
+        "python": platform.python_version(),
+        "packages": found,
+        "devices": _devices(),
+        "cores": os.cpu_count(),
+        "samples": sorted(path.parent.name for path in (ROOT / "sample_models").glob("*/weights.safetensors")),
+        "advice": advice,
+    }
+
+
+def pins() -> dict[str, str]:
+    """The exact versions that requirements.txt asks for, by name."""
+    path = ROOT / "requirements.txt"
+    lines = path.read_text("utf-8").splitlines() if path.is_file() else []
+    return dict(match.groups() for line in lines if (match := re.match(r"([\w.-]+)==([\w.+-]+)$", line.strip())))
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _devices() -> list[str]:
+    try:
+        import torch
+    except ImportError:
+        return []
+    cuda = [torch.cuda.get_device_name(at) for at in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    return [f"cpu ({torch.get_num_threads()} threads)", *cuda]

@@ -1,0 +1,1 @@
+"""The shelf of criteria: every file here is one, found by looking."""

@@ -1,0 +1,100 @@
+"""Evidence: what calibration data say about each weight; just what a criterion asks for, and nothing left behind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pruneviz.engine.criterion import Criterion, Evidence, Need
+from pruneviz.engine.curvature import error, hessian_diagonal
+from pruneviz.engine.rehearsal import Rehearsal, chunks, differentiating, rehearse, sums
+from pruneviz.engine.subject import Subject
+
+
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """The evidence of all layers, in the subject's order, from `n` samples in `seconds`; `curvature` says what ∂²L is."""
+
+    evidence: tuple[Evidence, ...]
+    n: int
+    seconds: float
+    curvature: str
+
+
+def gather(
+    subject: Subject, needs: Iterable[Need], inputs: Tensor | None, labels: Tensor | None, *, seed: int = 0
+) -> Gathered:
+    """Looks at calibration data [N, …] with labels [N], once per need. The subject stays as it is, to the bit."""
+    start, asked = time.perf_counter(), frozenset(needs) - {"weight"}
+    found: dict[str, dict[str, Tensor]] = {}
+    n, word = 0, ""
+    if asked:
+        inputs, labels = _checked(subject, asked, inputs, labels)
+        n, rehearsal = len(inputs), rehearse(subject, inputs)
+        _check_labels(labels, rehearsal.classes)
+        if "gradient" in asked:
+            found["gradient"] = mean_gradient(rehearsal, inputs, labels)
+        if "absolute_gradient" in asked:
+            found["absolute_gradient"] = mean_absolute_gradient(rehearsal, inputs, labels)
+        if "hessian_diagonal" in asked:
+            found["hessian_diagonal"], word = hessian_diagonal(rehearsal, inputs, labels)
+    evidence = tuple(
+        Evidence(layer.name, subject.parameter(layer), seed, **{need: parts[layer.name] for need, parts in found.items()})
+        for layer in subject.layers
+    )
+    return Gathered(evidence, n, time.perf_counter() - start, word)
+
+
+def scores(
+    subject: Subject, criterion: Criterion, inputs: Tensor | None, labels: Tensor | None, *, seed: int = 0
+) -> tuple[list[Tensor], Gathered]:
+    """A criterion's saliencies, float32 [O, I, *K] per layer, and the evidence that they come from."""
+    gathered = gather(subject, criterion.needs, inputs, labels, seed=seed)
+    start = time.perf_counter()
+    with torch.no_grad():
+        saliencies = [criterion.saliency(evidence).to(torch.float32) for evidence in gathered.evidence]
+    seconds = gathered.seconds + time.perf_counter() - start
+    return saliencies, Gathered(gathered.evidence, gathered.n, seconds, gathered.curvature)
+
+
+def mean_gradient(rehearsal: Rehearsal, inputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    """∂L/∂w of the mean cross-entropy L, by layer; a weight that is used twice has the sum of both."""
+    total = {name: torch.zeros_like(weight) for name, weight in rehearsal.weights.items()}
+    with differentiating():
+        for _, theirs, logits in chunks(rehearsal, inputs, labels):
+            (wrong,) = error(logits.detach(), theirs)
+            found = torch.autograd.grad(logits, list(rehearsal.weights.values()), wrong, materialize_grads=True)
+            for name, gradient in zip(rehearsal.weights, found, strict=True):
+                total[name] += gradient
+    return {name: value.detach() / len(inputs) for name, value in total.items()}
+
+
+def mean_absolute_gradient(rehearsal: Rehearsal, inputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    """The mean over samples of |∂ℓ/∂w|, by layer: one sample's gradients cannot cancel another's."""
+    total = sums(rehearsal, inputs, labels, error, power=1)
+    return {name: value / len(inputs) for name, value in total.items()}
+
+
+def _checked(
+    subject: Subject, asked: frozenset[str], inputs: Tensor | None, labels: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    wish = " and ".join(sorted(asked)).replace("_", " ")
+    if inputs is None or labels is None or not len(inputs):
+        raise ValueError(
+            f"{wish} needs calibration data and {subject.title} was given none: "
+            'add a training split to its card, or set calibration to "held-out"'
+        )
+    if len(inputs) != len(labels):
+        raise ValueError(f"{len(inputs)} calibration samples came with {len(labels)} labels; give one label per sample")
+    with torch.inference_mode(False):
+        return (inputs.clone() if inputs.is_inference() else inputs.detach()), labels.clone().long()
+
+
+def _check_labels(labels: Tensor, classes: int) -> None:
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= classes:
+        raise ValueError(f"labels from {low} to {high} do not fit {classes} classes; they must lie in 0 to {classes - 1}")

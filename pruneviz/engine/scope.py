@@ -1,0 +1,219 @@
+"""Scope: who competes with whom, and how the budget is shared among layers.
+
+Three kinds. A free competition on the raw score (`global`). A competition on a value made of the score and its layer
+(`values`: std, lamp). A share for each layer, given by numbers alone (`quota`: layer, erk). All remove exactly what was
+asked for, and none revives a weight when more is asked for.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from types import ModuleType
+
+import numpy as np
+
+from pruneviz.engine.criterion import Paper
+
+CHECKPOINTS = 1 << 20
+"""Numbers kept of a sequence of turns (8 MiB), so that any count is a short way from one that is known."""
+
+Quota = Callable[[int], np.ndarray]
+"""How many [L] go of each layer when K go of all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One rule of competition: its words, its formula, and at most one of `values` and `quota`.
+
+    `values(scores, weights)`: float64 scores of one layer in ascending order [n_l] → what they compete with, ascending.
+    `quota(sizes, shapes, passes)` → a function of K.
+    """
+
+    key: str
+    name: str
+    text: str
+    formula: str
+    paper: Paper
+    values: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+    quota: Callable[[Sequence[int], Sequence[tuple[int, ...]], ModuleType], Quota] | None = None
+
+
+def by_deviation(scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """One ruler for all layers: each layer's scores are measured in standard deviations of its weights.
+
+    Removing what lies below q deviations, with q chosen so that the total is right. A layer whose weights are all equal
+    has no deviation: it keeps everything until nothing else is left.
+    """
+    wide = weights.astype(np.float64)
+    finite = wide[np.isfinite(wide)]
+    deviation = float(np.std(finite)) if finite.size and finite.min() < finite.max() else 0.0
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return np.where(scores == 0, 0.0, scores / deviation)
+
+
+def by_lamp(scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Each weight is measured by its share of the energy that is still there when its turn comes.
+
+    The largest of every layer counts exactly 1, so no layer dies while another has two weights left. Scores below zero
+    count 0 and keep their order.
+    """
+    top = float(scores[-1]) if scores.size else 0.0
+    if top <= 0:
+        return np.zeros(scores.size)
+    # A power of two scales without rounding, and keeps squares from overflowing or vanishing.
+    energy = np.square(np.maximum(np.ldexp(scores, -math.frexp(top)[1]), 0))
+    left = np.cumsum(energy[::-1])[::-1]
+    return np.divide(energy, left, out=np.zeros(scores.size), where=left > 0)
+
+
+def equally(sizes: Sequence[int], shapes: Sequence[tuple[int, ...]], passes: ModuleType) -> Quota:
+    """Every layer gives the same share, to within one weight, of its own smallest scores."""
+    return Turns(tuple(sizes), passes).counts
+
+
+class Turns:
+    """A fixed sequence of n turns in which layer l, of n_l weights, has its j-th turn within half a turn of its due time.
+
+    The j-th turn of layer l falls into the window [⌊(j−1)n/n_l + ½⌋, ⌈jn/n_l − ½⌉), earliest deadline first (Tijdeman
+    1980, the chairman assignment problem; Baruah et al. 1996, P-fairness; here with windows narrower by the half that
+    rounding K = a·n may take). An interval [s, t) holds less than t − s + 1 windows, as not all (2t+1)n_l/2n can be whole,
+    so a turn is never missing. Counts c_l then obey |c_l − a·n_l| < 1 for every amount a that rounds to K, and they never
+    fall: the largest remainder gives up the second, divisor methods the first. All is integer arithmetic. The sequence
+    repeats after n / gcd(n_1, …, n_L) turns, so few are ever played.
+    """
+
+    def __init__(self, sizes: tuple[int, ...], passes: ModuleType) -> None:
+        self._where = np.flatnonzero(np.array(sizes, dtype=np.int64))
+        self._layers = len(sizes)
+        divisor = math.gcd(*sizes) or 1
+        self._sizes = np.array(sizes, dtype=np.int64)[self._where] // divisor
+        self._period = int(self._sizes.sum())
+        self._stride = max(4096, -(-self._period * max(1, self._where.size) // CHECKPOINTS))
+        self._known = [np.zeros(self._where.size, dtype=np.int64)]
+        self._play = passes.turns
+        self._lock = threading.Lock()
+
+    def counts(self, k: int) -> np.ndarray:
+        """How many [L] of the first k turns each layer has."""
+        rounds, rest = divmod(k, self._period) if self._period else (0, 0)
+        with self._lock:
+            while len(self._known) <= rest // self._stride:
+                done, step = self._known[-1].copy(), (len(self._known) - 1) * self._stride
+                self._play(self._sizes, self._period, done, step, step + self._stride)
+                self._known.append(done)
+        done = self._known[rest // self._stride].copy()
+        self._play(self._sizes, self._period, done, rest - rest % self._stride, rest)
+        counts = np.zeros(self._layers, dtype=np.int64)
+        counts[self._where] = rounds * self._sizes + done
+        return counts
+
+
+def by_fans(sizes: Sequence[int], shapes: Sequence[tuple[int, ...]], passes: ModuleType) -> Quota:
+    """A layer keeps in proportion to its fans, not to its weights: thin layers stay dense, wide ones give most.
+
+    A layer keeps min(n_l, ε·s_l) weights, s_l = inputs + outputs + kernel extents, so one that would keep more than it has
+    stays dense, and ε is such that the total is right. Whole numbers by Webster's method: one more for the layer with the
+    smallest (2·kept_l + 1) / 2s_l, so the total is exact and nothing comes back.
+    """
+    fans = [max(1, sum(shape)) for shape in shapes]
+    total = sum(sizes)
+
+    def following(kept: list[int], layer: int) -> tuple[Fraction | float, int]:
+        return (Fraction(2 * kept[layer] + 1, fans[layer]) if kept[layer] < sizes[layer] else math.inf, layer)
+
+    def latest(kept: list[int], layer: int) -> tuple[Fraction | float, int]:
+        return (Fraction(2 * kept[layer] - 1, fans[layer]) if kept[layer] else -math.inf, layer)
+
+    def counts(k: int) -> np.ndarray:
+        kept, layers = _water(sizes, fans, total - k), range(len(sizes))
+        while sum(kept) < total - k:
+            kept[min(following(kept, layer) for layer in layers)[1]] += 1
+        while sum(kept) > total - k:
+            kept[max(latest(kept, layer) for layer in layers)[1]] -= 1
+        # The float start may be off by one on a tie: trade until nobody would.
+        while layers and min(following(kept, i) for i in layers) < max(latest(kept, i) for i in layers):
+            gains, gives = min(following(kept, i) for i in layers)[1], max(latest(kept, i) for i in layers)[1]
+            kept[gains], kept[gives] = kept[gains] + 1, kept[gives] - 1
+        return np.array(sizes, dtype=np.int64) - np.array(kept, dtype=np.int64)
+
+    return counts
+
+
+def _water(sizes: Sequence[int], fans: Sequence[int], budget: int) -> list[int]:
+    """min(n_l, ε·s_l) rounded, with ε from filling the layers in the order in which they become dense."""
+    left, weight = budget, sum(fans)
+    level = 0.0
+    for size, fan in sorted(zip(sizes, fans, strict=True), key=lambda pair: pair[0] / pair[1]):
+        level = left / weight
+        if size >= level * fan:
+            break
+        left, weight = left - size, weight - fan
+        if not weight:
+            break
+    return [min(size, max(0, math.floor(level * fan + 0.5))) for size, fan in zip(sizes, fans, strict=True)]
+
+
+def _scope(key: str, name: str, formula: str, paper: Paper, text: str, **rule: Callable) -> Scope:
+    return Scope(key, name, inspect.cleandoc(text), formula, paper, **rule)
+
+
+@cache
+def shelf() -> dict[str, Scope]:
+    """Every scope, by key, in the order of the menu."""
+    scopes = (
+        _scope(
+            "global",
+            "all layers together",
+            r"\text{remove the } K \text{ smallest of all } s_i,\quad K = \mathrm{round}(a\,n)",
+            Paper("Han, Pool, Tran & Dally 2015", "arXiv 1506.02626", "https://arxiv.org/abs/1506.02626"),
+            """One competition: all weights of all layers on one scale.
+
+            A layer whose scores are small everywhere may lose nearly everything.""",
+        ),
+        _scope(
+            "layer",
+            "each layer the same share",
+            r"\text{remove } c_l \text{ of layer } l,\quad |c_l - a\,n_l| < 1,\quad \sum_l c_l = \mathrm{round}(a\,n)",
+            Paper("Baruah, Cohen, Plaxton & Varvel 1996", "Algorithmica 15, 600–625", "https://doi.org/10.1007/BF01940883"),
+            equally.__doc__,
+            quota=equally,
+        ),
+        _scope(
+            "std",
+            "deviations of the layer",
+            r"t_l = q\,\sigma_l",
+            Paper("Han, Pool, Tran & Dally 2015", "arXiv 1506.02626, §3.1", "https://arxiv.org/abs/1506.02626"),
+            by_deviation.__doc__,
+            values=by_deviation,
+        ),
+        _scope(
+            "erk",
+            "Erdős–Rényi kernel",
+            r"1 - \mathrm{sparsity}_l \propto \frac{n_{in} + n_{out} + k_h + k_w}{n_{in}\,n_{out}\,k_h\,k_w}",
+            Paper("Evci, Gale, Menick, Castro & Elsen 2020", "arXiv 1911.11134, §3", "https://arxiv.org/abs/1911.11134"),
+            by_fans.__doc__,
+            quota=by_fans,
+        ),
+        _scope(
+            "lamp",
+            "LAMP",
+            r"\frac{w_u^2}{\sum_{v \ge u} w_v^2}",
+            Paper("Lee, Park, Mo, Ahn & Shin 2021", "arXiv 2010.07611, eq. 4", "https://arxiv.org/abs/2010.07611"),
+            by_lamp.__doc__,
+            values=by_lamp,
+        ),
+    )
+    return {scope.key: scope for scope in scopes}
+
+
+def find(key: str) -> Scope:
+    """The scope of that name."""
+    if key not in shelf():
+        raise ValueError(f"unknown scope {key!r}; there are {', '.join(shelf())}")
+    return shelf()[key]

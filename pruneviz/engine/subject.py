@@ -1,0 +1,100 @@
+"""Subject: a trained network, its data and its task. Nothing that anybody does changes it.
+
+The network inside a subject is shared by every visitor and is never run. Whoever wants to run it takes `skeleton()`: a
+private module tree that shares the tensors and owns everything else, so two threads cannot meet in it.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """How stored samples become inputs: (x / scale − mean) / std per channel, resized first where `resize` is given."""
+
+    scale: float = 255.0
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    resize: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """Stored samples [N, C, H, W] (any number type) and labels [N] (int64), with the preparation that the network expects."""
+
+    stored: Tensor
+    labels: Tensor
+    preparation: Preparation = field(default_factory=Preparation)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def inputs(self, index: Tensor | slice = slice(None)) -> Tensor:
+        """The network's inputs, float32 [n, C, H, W], of the samples at `index`."""
+        how = self.preparation
+        chosen = self.stored[index].to(torch.float32) / how.scale
+        mean = torch.tensor(how.mean, dtype=torch.float32).view(1, -1, *[1] * (chosen.ndim - 2))
+        std = torch.tensor(how.std, dtype=torch.float32).view(1, -1, *[1] * (chosen.ndim - 2))
+        prepared = (chosen - mean) / std
+        if how.resize and tuple(prepared.shape[-2:]) != (how.resize, how.resize):
+            size = (how.resize, how.resize)
+            prepared = nn.functional.interpolate(prepared, size=size, mode="bilinear", antialias=True, align_corners=False)
+        return prepared
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One prunable weight. `name` is its parameter's name (the first, where storage is shared), `label` the module's."""
+
+    name: str
+    label: str
+    kind: str
+    shape: tuple[int, ...]
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        return int(torch.Size(self.shape).numel())
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A trained network with its held-out data. `layers` can be pruned; `skipped` says what cannot, and why."""
+
+    name: str
+    title: str
+    words: str
+    licence: str
+    task: str
+    network: nn.Module
+    layers: tuple[Layer, ...]
+    skipped: tuple[tuple[str, str], ...]
+    held_out: Samples
+    training: Samples | None
+    classes: tuple[str, ...]
+    calibration: str
+    sha256: str
+    data_sha256: str
+    nonfinite: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def weights(self) -> int:
+        return sum(layer.size for layer in self.layers)
+
+    def parameter(self, layer: Layer) -> Tensor:
+        """The weight itself. Read it; never write to it."""
+        return self.network.get_parameter(layer.name).detach()
+
+    def tensors(self) -> list[Tensor]:
+        """The prunable weights, in the order of `layers`."""
+        return [self.parameter(layer) for layer in self.layers]
+
+    def skeleton(self) -> nn.Module:
+        """A private network that shares this one's tensors: swap parameters in it freely, write to none of them in place."""
+        shared = {id(tensor): tensor for tensor in (*self.network.parameters(), *self.network.buffers())}
+        return copy.deepcopy(self.network, memo=shared)

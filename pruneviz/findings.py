@@ -1,0 +1,66 @@
+"""Findings: what the numbers say, in words. Sentences that a page shows, computed from Reports; nothing is asserted here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pruneviz.report import Curve, Report
+
+WINDOW = 0.1
+"""A cliff is the steepest fall within a tenth of all weights."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cliff:
+    """The steepest stretch of a curve: accuracy falls by `points` percentage points between two amounts."""
+
+    start: float
+    stop: float
+    points: float
+
+
+def cliff(curve: Curve) -> Cliff | None:
+    """Where accuracy falls most within a tenth of the weights; None where it never falls by more than its interval."""
+    best: Cliff | None = None
+    points = sorted(curve.points, key=lambda point: point.amount)
+    for at, first in enumerate(points):
+        for last in points[at + 1 :]:
+            if last.amount - first.amount > WINDOW + 1e-9:
+                break
+            drop = 100 * (first.value - last.value)
+            if best is None or drop > best.points:
+                best = Cliff(first.amount, last.amount, drop)
+    if best is None or not points or best.points <= 100 * (points[0].interval[1] - points[0].interval[0]):
+        return None
+    return best
+
+
+def headline(report: Report, noun: str = "samples") -> str:
+    """What this setting does, in one sentence with its numbers."""
+    score = report.score
+    share = percent(report.sparsity)
+    if report.removed == 0:
+        return f"Nothing is removed: {percent(score.value)} of {score.n:,} held-out {noun} are right."
+    if score.newly_wrong == 0 and score.newly_right == 0:
+        return f"Remove {share} of the weights, and not one of {score.n:,} predictions changes sides."
+    gained = f", {score.newly_right:,} turn right" if score.newly_right else ""
+    return f"Remove {share} of the weights, and {score.newly_wrong:,} of {score.n:,} {noun} turn wrong{gained}."
+
+
+def against_dense(report: Report) -> str:
+    """The difference with the dense network in points, signed."""
+    points = 100 * (report.score.value - report.score.dense_value)
+    return f"{points:+.1f} points".replace("-", "−") if round(points, 1) else "±0.0 points"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share as a percentage; whole ones without decimals, and never rounded to a whole it is not."""
+    text = f"{100 * share:.{digits}f}"
+    if float(text) in (0.0, 100.0) and share not in (0.0, 1.0):
+        return f"<{10**-digits:g}%" if share < 0.5 else f">{100 - 10**-digits:g}%"
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text}%"
+
+
+def why_so_little(report: Report) -> str:
+    """Why removing many weights changes little: how much of Σw² they carry."""
+    return f"The {percent(report.sparsity)} that go carry {percent(report.energy_removed)} of the squared weight (Σw²)."

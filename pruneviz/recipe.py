@@ -1,0 +1,179 @@
+"""Recipe: everything a visitor chose, and nothing else.
+
+A Recipe is frozen, hashable and fits in a URL. It holds strings and numbers only, so it can be read without torch and
+can travel in a link, a test, a command line or a cache key. What the choices *mean* is the engine's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from decimal import Decimal, InvalidOperation
+
+# A choice of at most this many characters: longer strings in a link are nonsense, and never reach the screen.
+LONGEST = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What the visitor chose. Amounts are fractions in [0, 1]; layers are named by their parameter's name."""
+
+    subject: str = "digits_cnn"
+    criterion: str = "magnitude"
+    granularity: str = "weight"
+    scope: str = "global"
+    amount: float = 0.5
+    spared: tuple[str, ...] = ()
+    overrides: tuple[tuple[str, float], ...] = ()
+    calibration: str = "training"
+    nonfinite: str = "refuse"
+    seed: int = 0
+    # How it is looked at. No measured number depends on these; they are here so that a link opens the same picture.
+    layer: str = ""
+    shape: str = "signed"
+    axis: str = "linear"
+    unlinked: tuple[tuple[str, float], ...] = ()
+    against: str = "obd"
+    pick: int = -1
+    sampled: int = 200
+    guess: int = -1
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.amount <= 1.0:
+            raise ValueError(f"amount {self.amount!r} is not a fraction: give a number from 0 to 1, such as 0.8")
+        for name, amount in (*self.overrides, *self.unlinked):
+            if not 0.0 <= amount <= 1.0:
+                raise ValueError(f"amount {amount!r} of {name!r} is not a fraction: give a number from 0 to 1")
+
+    def own_amounts(self) -> dict[str, float]:
+        """The layers that do not follow the slider: spared layers at 0, overridden ones at their own amount."""
+        return {**dict(self.overrides), **dict.fromkeys(self.spared, 0.0)}
+
+    def with_own(self, layer: str, amount: float | None) -> Recipe:
+        """The same Recipe with `layer` at an amount of its own, or following the slider again where `amount` is None."""
+        rest = tuple(pair for pair in self.overrides if pair[0] != layer)
+        own = rest if amount is None else tuple(sorted((*rest, (layer, amount))))
+        return replace(self, overrides=own, spared=tuple(name for name in self.spared if name != layer))
+
+    def with_unlinked(self, criterion: str, amount: float) -> Recipe:
+        """The same Recipe with one criterion's slider at an amount of its own on the page that compares criteria."""
+        rest = tuple(pair for pair in self.unlinked if pair[0] != criterion)
+        return replace(self, unlinked=tuple(sorted((*rest, (criterion, amount)))))
+
+
+# The short names of a link, in the order in which a link shows them. Old links keep working: a name is never given a
+# second meaning (tests/test_recipe.py pins the strings).
+SHORT = {
+    "subject": "m",
+    "criterion": "c",
+    "granularity": "g",
+    "scope": "p",
+    "amount": "s",
+    "spared": "keep",
+    "overrides": "own",
+    "calibration": "cal",
+    "nonfinite": "nf",
+    "seed": "seed",
+    "layer": "layer",
+    "shape": "w",
+    "axis": "y",
+    "unlinked": "each",
+    "against": "vs",
+    "pick": "pick",
+    "sampled": "k",
+    "guess": "guess",
+}
+_OFFERED = {
+    "calibration": ("training", "held-out"),
+    "nonfinite": ("refuse", "remove"),
+    "shape": ("signed", "absolute"),
+    "axis": ("linear", "log"),
+}
+
+
+def to_query(recipe: Recipe) -> dict[str, str]:
+    """The link's parameters: only what differs from the defaults, amounts in percent with all their digits."""
+    default = Recipe()
+    return {
+        SHORT[field.name]: _write(getattr(recipe, field.name), field.name)
+        for field in fields(recipe)
+        if getattr(recipe, field.name) != getattr(default, field.name)
+    }
+
+
+def from_query(query: Mapping[str, str]) -> tuple[Recipe, list[str]]:
+    """The Recipe of a link, and a word about each part that could not be read: those keep their default."""
+    long = {short: name for name, short in SHORT.items()}
+    chosen: dict[str, object] = {}
+    words: list[str] = []
+    for short, text in query.items():
+        if short not in long:
+            words.append(f"«{short[:40]}» in the link is unknown here and was left out.")
+            continue
+        try:
+            chosen[long[short]] = _read(text, long[short])
+        except (ValueError, InvalidOperation):
+            words.append(f"«{short}={text[:40]}» in the link could not be read; the default was taken.")
+    return Recipe(**chosen), words
+
+
+def _write(value: object, name: str) -> str:
+    if name == "amount":
+        return _percent(value)
+    if name == "spared":
+        return "~".join(value)
+    if name in ("overrides", "unlinked"):
+        return "~".join(f"{key}:{_percent(amount)}" for key, amount in value)
+    return str(value)
+
+
+def _read(text: str, name: str) -> object:
+    if len(text) > 64 * LONGEST:
+        raise ValueError(name)
+    if name == "amount":
+        return _fraction(text)
+    if name == "spared":
+        return tuple(_word(part) for part in text.split("~") if part)
+    if name in ("overrides", "unlinked"):
+        return tuple(_pairs(text.split("~")))
+    if name in ("seed", "pick", "sampled", "guess"):
+        return _whole(text, name)
+    word = _word(text)
+    if word not in _OFFERED.get(name, (word,)) or not word:
+        raise ValueError(name)
+    return word
+
+
+def _pairs(parts: Iterable[str]) -> Iterable[tuple[str, float]]:
+    for part in parts:
+        key, colon, percent = part.rpartition(":")
+        if not colon or not key:
+            raise ValueError(part)
+        yield _word(key), _fraction(percent)
+
+
+def _word(text: str) -> str:
+    if len(text) > LONGEST or not text.isprintable():
+        raise ValueError(text)
+    return text
+
+
+def _whole(text: str, name: str) -> int:
+    value = int(text)
+    low, high = {"seed": (0, 2**63 - 1), "pick": (-1, 2**40), "sampled": (1, 2000), "guess": (-1, 100)}[name]
+    if not low <= value <= high:
+        raise ValueError(text)
+    return value
+
+
+def _percent(amount: float) -> str:
+    """Shifts the decimal point instead of multiplying, so that no digit of the amount is lost on the way."""
+    text = format(Decimal(repr(float(amount))).scaleb(2), "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _fraction(percent: str) -> float:
+    amount = float(Decimal(percent.strip()).scaleb(-2))
+    if not 0.0 <= amount <= 1.0:
+        raise ValueError(percent)
+    return amount

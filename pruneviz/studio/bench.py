@@ -1,0 +1,188 @@
+"""The visitor's bench: one Recipe, its history, and nothing else. Only this room says session_state or query_params.
+
+Widgets show the Recipe and change it; they own nothing. A link is an experiment: what differs from the defaults stands in
+the address, always.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from pruneviz.recipe import Recipe, from_query, to_query
+
+TRAIL = 12
+HISTORY = 100
+
+_RECIPE, _PAST, _FUTURE, _WORDS, _TROUBLE, _LINKED = (
+    "pv_recipe", "pv_past", "pv_future", "pv_words", "pv_trouble", "pv_linked",
+)  # fmt: skip
+
+
+def open_bench(known: Callable[[Recipe], str | None]) -> Recipe:
+    """This visitor's Recipe: from the link at first, from their own choices afterwards.
+
+    `known` says in one sentence why a Recipe cannot be used here, or None where it can. A link that cannot be used gives
+    the default Recipe and that sentence.
+    """
+    if _RECIPE not in st.session_state:
+        recipe, words = from_query(st.query_params.to_dict())
+        trouble = known(recipe)
+        if trouble:
+            words, recipe = [*words, trouble], Recipe()
+        st.session_state[_RECIPE] = recipe
+        st.session_state[_PAST], st.session_state[_FUTURE] = [], []
+        st.session_state[_WORDS] = words
+    return recipe_now()
+
+
+def recipe_now() -> Recipe:
+    """What the visitor chose last."""
+    return st.session_state[_RECIPE]
+
+
+def keep_link() -> None:
+    """Writes the Recipe into the address, where it differs from what stands there."""
+    wanted = to_query(recipe_now())
+    if st.query_params.to_dict() != wanted:
+        st.query_params.from_dict(wanted)
+
+
+def words() -> list[str]:
+    """What there is to say about the link that was opened, once; and about the last choice that could not be taken."""
+    said = [*st.session_state.get(_WORDS, []), *filter(None, [st.session_state.get(_TROUBLE)])]
+    st.session_state[_TROUBLE] = None
+    return said
+
+
+def change(**choices: Any) -> None:
+    """Commits a choice: the Recipe before it goes to the history."""
+    commit(replace(recipe_now(), **choices))
+
+
+def commit(recipe: Recipe, refused: str | None = None) -> None:
+    """Makes `recipe` the visitor's Recipe. With `refused`, says so and leaves the old state as it is."""
+    if refused:
+        st.session_state[_TROUBLE] = refused
+        return
+    if recipe == recipe_now():
+        return
+    st.session_state[_PAST] = [*st.session_state[_PAST], recipe_now()][-HISTORY:]
+    st.session_state[_FUTURE] = []
+    st.session_state[_RECIPE] = recipe
+    st.session_state[_WORDS] = []
+
+
+def undo() -> None:
+    """Back to the Recipe before the last change."""
+    if st.session_state[_PAST]:
+        *past, recipe = st.session_state[_PAST]
+        st.session_state[_FUTURE] = [*st.session_state[_FUTURE], recipe_now()]
+        st.session_state[_PAST], st.session_state[_RECIPE] = past, recipe
+
+
+def redo() -> None:
+    """Forward again to a Recipe that was undone."""
+    if st.session_state[_FUTURE]:
+        *future, recipe = st.session_state[_FUTURE]
+        st.session_state[_PAST] = [*st.session_state[_PAST], recipe_now()]
+        st.session_state[_FUTURE], st.session_state[_RECIPE] = future, recipe
+
+
+def can_undo() -> bool:
+    return bool(st.session_state[_PAST])
+
+
+def can_redo() -> bool:
+    return bool(st.session_state[_FUTURE])
+
+
+def trail() -> list[float]:
+    """The last twelve amounts under today's model, criterion and scope, oldest first: the ghost dots on the curve."""
+    now = recipe_now()
+    same = [one for one in st.session_state[_PAST] if replace(one, amount=now.amount) == now]
+    amounts = list(dict.fromkeys(one.amount for one in same if one.amount != now.amount))
+    return amounts[-TRAIL:]
+
+
+def linked() -> bool:
+    """Whether all criteria share one sparsity on the page that compares them."""
+    return not recipe_now().unlinked and st.session_state.get(_LINKED, True)
+
+
+def link_all(together: bool) -> None:
+    """Ties the criteria's sliders together, or frees them."""
+    st.session_state[_LINKED] = together
+    if together:
+        change(unlinked=())
+
+
+def choose(label: str, field: str, options: Sequence[Any], name: Callable[[Any], str] = str, **how: Any) -> None:
+    """A row of choices bound to one field of the Recipe; its key is the field's name."""
+    now = getattr(recipe_now(), field)
+    st.session_state[field] = now if now in options else options[0]
+    st.segmented_control(
+        label, options, format_func=name, key=field, required=True, on_change=_take, args=(field,), **how
+    )
+
+
+def select(
+    label: str, field: str, options: Sequence[Any], name: Callable[[Any], str] = str, shown: Any = None, **how: Any
+) -> Any:
+    """A menu bound to one field of the Recipe; its key is the field's name. `shown` stands where nothing was chosen."""
+    now = getattr(recipe_now(), field)
+    st.session_state[field] = now if now in options else shown or options[0]
+    return st.selectbox(label, options, format_func=name, key=field, on_change=_take, args=(field,), **how)
+
+
+def number(label: str, field: str, low: int, high: int, **how: Any) -> int:
+    """A whole number bound to one field of the Recipe."""
+    st.session_state[field] = min(high, max(low, getattr(recipe_now(), field)))
+    return st.number_input(label, low, high, step=1, key=field, on_change=_take, args=(field,), **how)
+
+
+_CHECKS: dict[str, Callable[[Recipe], str | None]] = {}
+
+
+def check_with(check: Callable[[Recipe], str | None]) -> None:
+    """The question asked before any choice is taken: why can this Recipe not be used? None means it can."""
+    _CHECKS["recipe"] = check
+
+
+def _take(field: str) -> None:
+    chosen = st.session_state[field]
+    recipe = replace(recipe_now(), **{field: chosen})
+    if field == "subject":  # another model has other layers: what was said about the old one's is meaningless there
+        recipe = replace(recipe, spared=(), overrides=(), layer="", pick=-1)
+    if field == "layer":
+        recipe = replace(recipe, pick=-1)
+    check = _CHECKS.get("recipe")
+    commit(recipe, check(recipe) if check else None)
+
+
+def take_commit(commit_made: Any) -> None:
+    """What the live scrubber settled on, taken into the Recipe."""
+    now, share = recipe_now(), None if commit_made.percent is None else commit_made.percent / 100
+    if commit_made.kind == "amount" and commit_made.panel in ("", now.criterion) and linked():
+        change(amount=share)
+    elif commit_made.kind == "amount":
+        _one_of_many(commit_made.panel, share)
+    elif commit_made.kind == "layer":
+        commit(now.with_own(commit_made.layer, share))
+    elif commit_made.kind == "lock":
+        freed = now.with_own(commit_made.layer, None)
+        commit(freed if share is None else replace(freed, spared=tuple(sorted({*freed.spared, commit_made.layer}))))
+    elif commit_made.kind == "guess":
+        change(guess=round(commit_made.percent))
+    elif commit_made.kind == "linked":
+        link_all(bool(commit_made.percent))
+
+
+def _one_of_many(criterion: str, share: float) -> None:
+    if linked() or not criterion:
+        change(amount=share)
+    else:
+        commit(recipe_now().with_unlinked(criterion, share))

@@ -1,0 +1,171 @@
+"""Panels: from Reports to what the live scrubber draws. Percents and words only; nothing is measured here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pruneviz import findings, law
+from pruneviz.recipe import Recipe
+from pruneviz.report import Curve, Fit, LayerShape, Report, Sweep
+from pruneviz.studio import kitchen
+from pruneviz.studio.scrubber import Cliff, Exact, FitLine, Ghost, Halves, Histogram, Layer, Line, Panel
+
+DASHES = {"laplace": "", "gauss": "2 3", "generalised": "7 4"}
+NAMES = {"laplace": "Laplace", "gauss": "Gauss", "generalised": "generalised Gauss"}
+
+
+def hero(
+    recipe: Recipe,
+    report: Report,
+    curve: Curve,
+    sweep: Sweep,
+    *,
+    title: str,
+    baseline: Curve | None,
+    tuned: Curve | None,
+    trail: Sequence[float],
+) -> Panel:
+    """The hero's panel: curve, histogram, layer strip, ghosts of earlier settings."""
+    return Panel(
+        id="",
+        title=title,
+        noun="weights",
+        amount=100 * recipe.amount,
+        curve=_line(curve, "one shot, no fine-tuning"),
+        chance=100 * curve.chance,
+        n=report.score.n,
+        weights=sweep.weights,
+        removed=sweep.removed,
+        energy=sweep.energy,
+        halves=_halves(curve),
+        baseline=_line(baseline, "random pruning (baseline)") if baseline else None,
+        tuned=_line(tuned, "after fine-tuning") if tuned else None,
+        cliff=_cliff(curve),
+        exact=_exact(recipe.amount, report),
+        trail=tuple(_ghosts(curve, trail)),
+        histogram=Histogram(sweep.edges, sweep.total, sweep.gone, sweep.threshold),
+        layers=tuple(_layers(recipe, sweep)),
+    )
+
+
+def criterion(title: str, one: kitchen.Compared) -> Panel:
+    """One criterion's own scrubber on the page that compares them."""
+    return Panel(
+        id=one.key,
+        title=title,
+        noun="weights",
+        amount=100 * one.amount,
+        curve=_line(one.curve, "one shot, no fine-tuning"),
+        chance=100 * one.curve.chance,
+        n=one.report.score.n,
+        weights=one.sweep.weights,
+        removed=one.sweep.removed,
+        energy=one.sweep.energy,
+        halves=_halves(one.curve),
+        baseline=_line(one.baseline, "random pruning (baseline)") if one.baseline else None,
+        cliff=_cliff(one.curve),
+        exact=_exact(one.amount, one.report),
+    )
+
+
+def layer(recipe: Recipe, shape: LayerShape, curve: Curve, sweep: Sweep, report: Report) -> Panel:
+    """One layer pruned alone, by magnitude: its histogram with the fitted laws, and the threshold that the Laplacian
+    predicts beside the true one."""
+    absolute = recipe.shape == "absolute"
+    predicted = law.predicted_threshold(shape.fit("laplace"), np.arange(101) / 100)
+    return Panel(
+        id="",
+        title=f"{shape.label} alone",
+        noun=f"weights of {shape.label}",
+        amount=100 * recipe.amount,
+        curve=_line(curve, f"only {shape.label} pruned, by magnitude, no fine-tuning"),
+        chance=100 * curve.chance,
+        n=report.score.n,
+        weights=shape.weights,
+        removed=sweep.removed,
+        energy=sweep.energy,
+        exact=_exact(recipe.amount, report),
+        histogram=Histogram(
+            sweep.edges,
+            sweep.total,
+            sweep.gone,
+            sweep.threshold,
+            lines=fits(shape, absolute, sweep.edges),
+            label="magnitude |w|" if absolute else "weight w",
+            predicted=predicted,
+            predicted_name="Laplace predicts",
+            log=recipe.axis == "log",
+        ),
+    )
+
+
+def _line(curve: Curve, name: str) -> Line:
+    points = curve.points
+    return Line(
+        percent=[100 * point.amount for point in points],
+        accuracy=[100 * point.value for point in points],
+        low=[100 * point.interval[0] for point in points],
+        high=[100 * point.interval[1] for point in points],
+        name=name,
+    )
+
+
+def _halves(curve: Curve) -> Halves | None:
+    points = curve.points
+    chosen, all_n = points[0].half[1], points[0].n
+    if not 0 < chosen < all_n or points[0].correct is None:
+        return None
+    return Halves(
+        choose=[100 * point.half[0] / chosen for point in points],
+        report=[100 * (point.correct - point.half[0]) / (all_n - chosen) for point in points],
+        choose_n=chosen,
+        report_n=all_n - chosen,
+    )
+
+
+def _cliff(curve: Curve) -> Cliff | None:
+    found = findings.cliff(curve)
+    return found and Cliff(100 * found.start, 100 * found.stop, found.points)
+
+
+def _exact(amount: float, report: Report) -> Exact:
+    low, high = report.score.interval
+    return Exact(100 * amount, 100 * report.score.value, 100 * low, 100 * high)
+
+
+def _ghosts(curve: Curve, amounts: Sequence[float]):
+    at, value = [point.amount for point in curve.points], [100 * point.value for point in curve.points]
+    for amount in amounts:
+        nearest = int(np.argmin(np.abs(np.array(at) - amount)))
+        yield Ghost(100 * amount, value[nearest])
+
+
+def _layers(recipe: Recipe, sweep: Sweep):
+    own = recipe.own_amounts()
+    for at, (name, label, shape, weights) in enumerate(sweep.layers):
+        kept = 100 * sweep.kept[:, at] / weights
+        yield Layer(
+            name=name,
+            label=label,
+            shape="×".join(map(str, shape)),
+            weights=weights,
+            kept_percent=kept,
+            own=100 * own[name] if name in own and name not in recipe.spared else None,
+            locked=name in recipe.spared,
+        )
+
+
+def fits(shape: LayerShape, absolute: bool, edges: np.ndarray) -> tuple[FitLine, ...]:
+    """The three fitted laws of one layer as lines over its histogram; under |w| both halves of a law add up."""
+    return tuple(_fit(fit, absolute, edges) for fit in shape.fits)
+
+
+def _fit(fit: Fit, absolute: bool, edges: np.ndarray) -> FitLine:
+    # The location is one of the points: a Laplacian's peak must not be cut off between two of them.
+    at = np.unique(np.append(np.linspace(edges[0], edges[-1], 241), fit.location if not absolute else 0.0))
+    density = law.density(fit, at)
+    if absolute:
+        density = density + law.density(fit, -at)
+    return FitLine(NAMES[fit.law], density, DASHES[fit.law], at)

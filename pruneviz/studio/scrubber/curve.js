@@ -1,0 +1,218 @@
+// Accuracy against sparsity, with the slider lying on its axis: the thumb rides exactly under the dot.
+
+const THUMB = 24
+const LINE_HEIGHT = 16
+
+function buildCurve(view) {
+  const parts = {}
+  parts.svg = svg("svg", { role: "img", class: "pv-chart" })
+  parts.title = svg("title", {}, "accuracy against sparsity")
+  parts.still = svg("g")
+  parts.guess = svg("g", { class: "pv-guess" })
+  parts.trail = svg("g", { class: "pv-trail" })
+  parts.kept = svg("rect", { class: "pv-kept", height: 10, rx: 2 })
+  parts.gone = svg("rect", { height: 10, rx: 2, fill: `url(#${view.hatch})` })
+  parts.drop = svg("line", { class: "pv-drop" })
+  parts.whisker = svg("path", { class: "pv-whisker" })
+  parts.dot = svg("circle", { class: "pv-dot", r: 7.5 })
+  parts.names = svg("g", { class: "pv-names" })
+  parts.live = svg("g", { class: "pv-livedot" }, parts.whisker, parts.dot)
+  parts.svg.append(parts.title, parts.still, parts.drop, parts.kept, parts.gone, parts.names, parts.trail, parts.guess, parts.live)
+  parts.input = el("input", { type: "range", min: 0, max: 100, step: "any", class: "pv-main" })
+  parts.box = el("div", { class: "pv-plot", "data-pv": "curve" }, parts.svg, parts.input)
+  parts.legend = el("p", { class: "pv-legend" })
+  return parts
+}
+
+/** Lays the still picture out for the width there is. Nothing here runs during a drag. */
+function layoutCurve(view) {
+  const { panel, curve: parts } = view
+  const width = Math.max(260, Math.round(parts.box.clientWidth))
+  const plot = frameOf(width, view.hero)
+  view.plot = plot
+  dress(parts.svg, { width, height: plot.height, viewBox: `0 0 ${width} ${plot.height}` })
+  say(parts.title, curveWords(panel))
+  const series = seriesOf(panel, plot)
+  const labels = labelsOf(panel, plot, series)
+  const obstacles = series.flatMap((item) => (item.path ? [item.path] : []))
+  const room = { left: plot.left + 2, right: plot.right + 14, top: plot.top - 6, bottom: plot.bottom - 2 }
+  const placed = placeLabels(labels, obstacles, room, view.font, LINE_HEIGHT)
+  parts.still.replaceChildren(
+    ...axesOf(panel, plot, view.hero),
+    svg("g", { class: "pv-series" }, ...cliffBand(panel, plot), ...series.flatMap(drawSeries)),
+    drawChance(series),
+  )
+  parts.names.replaceChildren(...drawPlaced(placed, plot, panel))
+  showLegend(parts.legend, series, placed.map(([label]) => label))
+  dress(parts.kept, { y: plot.bottom, x: plot.left, width: plot.right - plot.left })
+  dress(parts.gone, { y: plot.bottom, x: plot.left })
+  Object.assign(parts.input.style, {
+    left: plot.left - THUMB / 2 + "px",
+    width: plot.right - plot.left + THUMB + "px",
+    top: plot.bottom + 5 - 16 + "px",
+  })
+  drawTrail(view)
+  drawGuess(view)
+}
+
+function frameOf(width, hero) {
+  const narrow = width < 520
+  const height = hero ? (narrow ? 310 : 350) : 268
+  const frame = { left: 42, right: width - 18, top: 34, bottom: height - 58, height, width, narrow }
+  frame.x = (value) => frame.left + (value / 100) * (frame.right - frame.left)
+  frame.y = (value) => frame.bottom - (value / 100) * (frame.bottom - frame.top)
+  return frame
+}
+
+function curveWords(panel) {
+  const { percent: at, accuracy } = panel.curve
+  const last = accuracy.length - 1
+  const fall = panel.cliff ? `, falling ${points(panel.cliff.points)} between ${at_(panel.cliff)}` : ""
+  return `${panel.title}: accuracy on ${panel.n} held-out samples against the percent of the ${panel.noun} removed, from ` +
+    `${accuracyText(accuracy[0])} at ${at[0]} percent to ${accuracyText(accuracy[last])} at ${at[last]} percent${fall}`
+}
+
+const at_ = (cliff) => `${short(cliff.start)} and ${short(cliff.end)}${NBSP}%`
+
+function seriesOf(panel, plot) {
+  const trace = (line) => line.percent.map((value, i) => [plot.x(value), plot.y(line.accuracy[i])])
+  const series = [{ kind: "pv-oneshot", name: panel.curve.name || "one shot, no fine-tuning", line: panel.curve }]
+  if (panel.tuned) series.push({ kind: "pv-tuned", name: panel.tuned.name || "after fine-tuning", line: panel.tuned, nodes: true })
+  if (panel.baseline) series.push({ kind: "pv-baseline", name: panel.baseline.name || "random pruning (baseline)", line: panel.baseline })
+  for (const item of series) item.path = trace(item.line)
+  for (const item of series) item.ribbon = item.kind !== "pv-baseline" && item.line.low ? ribbonOf(item.line, plot) : null
+  const chance = { kind: "pv-atchance", name: `chance, ${percent(panel.chance)}` }
+  chance.path = [[plot.left, plot.y(panel.chance)], [plot.right, plot.y(panel.chance)]]
+  return [...series, chance]
+}
+
+function ribbonOf(line, plot) {
+  const over = line.percent.map((value, i) => [plot.x(value), plot.y(line.high[i])])
+  const under = line.percent.map((value, i) => [plot.x(value), plot.y(line.low[i])])
+  return pathOf([...over, ...under.reverse()]) + "Z"
+}
+
+function drawSeries(item) {
+  if (item.kind === "pv-atchance") return []
+  const marks = item.nodes ? item.path.map(([x, y]) => `M${(x - 3).toFixed(1)} ${(y - 3).toFixed(1)}h6v6h-6Z`).join("") : ""
+  return [
+    item.ribbon && svg("path", { class: "pv-ribbon " + item.kind, d: item.ribbon }),
+    svg("path", { class: "pv-line " + item.kind, d: pathOf(item.path) }),
+    marks && svg("path", { class: "pv-node", d: marks }),
+  ].filter(Boolean)
+}
+
+function drawChance(series) {
+  const item = series[series.length - 1]
+  return svg("path", { class: "pv-line pv-atchance", d: pathOf(item.path) })
+}
+
+/** The labels in order of importance: the first ones choose first. */
+function labelsOf(panel, plot, series) {
+  const labels = []
+  if (panel.cliff) {
+    const words = [`the cliff: −${points(panel.cliff.points)}`, `between ${at_(panel.cliff)}`]
+    const [from, to] = [plot.x(panel.cliff.start), plot.x(panel.cliff.end)]
+    const middle = (plot.top + plot.bottom) / 2
+    labels.push({
+      cliff: true, must: true, lines: plot.width < 640 ? words : [words.join(" ")],
+      places: () => flanking(from, to, middle, plot.top, plot.bottom),
+    })
+  }
+  const others = (item) => series.filter((other) => other !== item && other.kind !== "pv-atchance").map((other) => other.path)
+  for (const item of [...series.slice(1), series[0]])
+    labels.push({ item, lines: [item.name], places: (width, height) => beside(item.path, others(item), item.nodes, width, height) })
+  return labels
+}
+
+function drawPlaced(placed, plot, panel) {
+  return placed.flatMap(([label, x, y, anchor]) => {
+    const kind = label.cliff ? "pv-strong" : "pv-of" + label.item.kind.slice(2)
+    const text = drawLabel(label, x, y, anchor, LINE_HEIGHT, kind)
+    if (!label.cliff) return [text]
+    const edge = plot.x(anchor === "end" ? panel.cliff.start : panel.cliff.end)
+    const from = anchor === "end" ? x + 3 : x - 3
+    return [svg("line", { class: "pv-leader", x1: from, x2: edge, y1: y, y2: y }), text]
+  })
+}
+
+function cliffBand(panel, plot) {
+  if (!panel.cliff) return []
+  const [from, to] = [plot.x(panel.cliff.start), plot.x(panel.cliff.end)]
+  return [svg("rect", { class: "pv-band", x: from, width: Math.max(1, to - from), y: plot.top, height: plot.bottom - plot.top })]
+}
+
+function axesOf(panel, plot, hero) {
+  const nodes = []
+  for (const value of [0, 25, 50, 75, 100]) {
+    const y = plot.y(value)
+    if (value) nodes.push(svg("line", { class: "pv-grid", x1: plot.left, x2: plot.right, y1: y, y2: y }))
+    nodes.push(svg("text", { class: "pv-tick", x: plot.left - 10, y, "text-anchor": "end" }, String(value)))
+  }
+  const step = plot.width < 420 ? 20 : 10
+  for (let value = 0; value <= 100; value += step) {
+    const x = plot.x(value)
+    nodes.push(svg("line", { class: "pv-mark", x1: x, x2: x, y1: plot.bottom + 12, y2: plot.bottom + 18 }))
+    nodes.push(svg("text", { class: "pv-tick", x, y: plot.bottom + 30, "text-anchor": "middle" }, String(value)))
+  }
+  const [wide, narrow] = [`sparsity: % of the ${panel.noun} removed`, `sparsity, % of the ${panel.noun} removed`]
+  const hint = hero && plot.width > 620 ? "  ·  drag, or ← → 1 %, with Shift 10 %" : ""
+  nodes.push(
+    svg("text", { class: "pv-axis", x: 0, y: 12, "text-anchor": "start" }, `accuracy on ${whole.format(panel.n)} held-out samples, %`),
+    svg("text", { class: "pv-axis", x: (plot.left + plot.right) / 2, y: plot.bottom + 50, "text-anchor": "middle" },
+      svg("tspan", { class: "pv-strong" }, plot.narrow ? narrow : wide), svg("tspan", {}, hint)),
+  )
+  return nodes
+}
+
+/** Lines that found no room for their name are named below the chart instead. */
+function showLegend(legend, series, labels) {
+  const missing = series.filter((item) => !labels.some((label) => label.item === item))
+  legend.hidden = missing.length === 0
+  legend.replaceChildren(...missing.map((item) => {
+    const sample = svg("svg", { width: 26, height: 10, "aria-hidden": "true" }, svg("path", { class: "pv-line " + item.kind, d: "M1 5H25" }))
+    if (item.nodes) sample.append(svg("path", { class: "pv-node", d: "M10 2h6v6h-6Z" }))
+    return el("span", {}, sample, " ", item.name)
+  }))
+}
+
+/** Earlier settings: faint dots for the mouse, a row of buttons for everybody. */
+function drawTrail(view) {
+  const { panel, plot, curve: parts } = view
+  parts.trail.replaceChildren(...panel.trail.map(([value, accuracy]) =>
+    svg("circle", { cx: plot.x(value), cy: plot.y(accuracy), r: 5, onclick: () => view.go(value) },
+      svg("title", {}, `back to ${percent(value)} removed, accuracy ${accuracyText(accuracy)}`))))
+}
+
+function drawGuess(view) {
+  const { plot, curve: parts } = view
+  const at = view.guessing ? view.mark : view.guess
+  if (!(at >= 0)) return parts.guess.replaceChildren()
+  const x = plot.x(at)
+  const anchor = x > plot.right - 90 ? "end" : "start"
+  const text = `your guess: ${percent(at)}`
+  parts.guess.replaceChildren(
+    svg("line", { x1: x, x2: x, y1: plot.top - 4, y2: plot.bottom }),
+    svg("path", { d: `M${x} ${plot.top + 4}l-6 -10h12Z` }),
+    svg("text", { class: "pv-label pv-strong", x: x + (anchor === "start" ? 10 : -10), y: plot.top - 4, "text-anchor": anchor }, text),
+  )
+}
+
+/** One frame of a drag: a few attributes, no layout read. */
+function moveCurve(view, value, node, filled) {
+  const { panel, plot, curve: parts } = view
+  const thumb = plot.x(value)
+  parts.gone.setAttribute("width", Math.max(0, thumb - plot.left))
+  const exact = filled ? panel.exact : null
+  const x = exact ? thumb : plot.x(panel.curve.percent[node])
+  const y = plot.y(exact ? exact.accuracy : panel.curve.accuracy[node])
+  parts.drop.setAttribute("x1", thumb)
+  parts.drop.setAttribute("x2", thumb)
+  parts.drop.setAttribute("y1", y)
+  parts.drop.setAttribute("y2", plot.bottom)
+  parts.dot.setAttribute("cx", x)
+  parts.dot.setAttribute("cy", y)
+  parts.dot.classList.toggle("pv-filled", Boolean(exact))
+  parts.whisker.setAttribute("d", exact && exact.low !== null && exact.high !== null
+    ? `M${x - 6} ${plot.y(exact.low)}h12M${x - 6} ${plot.y(exact.high)}h12M${x} ${plot.y(exact.low)}V${plot.y(exact.high)}` : "")
+}

@@ -1,0 +1,177 @@
+"""Words: the learner's text beside each chart. Every number in it comes from a Report; every claim has its source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from pruneviz import findings, law
+from pruneviz.report import Curve, Deletions, LayerShape, Report, WeightStory
+from pruneviz.studio import catalogue, kitchen
+
+
+def start(report: Report, curve: Curve) -> str:
+    """The line under the headline."""
+    cliff = findings.cliff(curve)
+    if cliff is None:
+        return "Drag the slider: no steep fall was found on this curve. All accuracies are one shot, without fine-tuning."
+    return (
+        f"Drag the slider. Accuracy falls most between {findings.percent(cliff.start)} and {findings.percent(cliff.stop)} "
+        f"removed: {cliff.points:.0f} points, one shot, without fine-tuning."
+    )
+
+
+def why(report: Report) -> str:
+    """Why removing weights changes little at first: what is measured here, beside what is often said."""
+    said = findings.why_so_little(report)
+    return (
+        f"{said} Most weights of a trained network lie near zero and a few are large, so the small ones share little of "
+        "the work, *as long as the inputs that they multiply are of similar size*.\n\n"
+        "**Often said:** weight magnitudes follow a Laplacian. **What holds:** it is the signed weights that are bell-shaped "
+        "around zero, and the shape differs from layer to layer; the page *Weights* fits it for this model.\n\n"
+        "**Often said:** pruning all at once hurts. **The paper reports:** half of the connections go without any "
+        "retraining at no loss, and retraining moves the edge to nine in ten (Han et al. 2015, §5 and Figure 5)."
+    )
+
+
+def criterion(key: str) -> None:
+    """A criterion in its own words: formula, text, source."""
+    one = catalogue.criteria()[key]
+    st.latex(one.formula)
+    st.markdown(one.text)
+    st.caption(f"Source: [{one.cite}]({one.url}), {one.where}" if one.url else f"Source: {one.cite}, {one.where}")
+
+
+def evidence(report: Report, curve: Curve) -> str:
+    """What the numbers on this page rest on."""
+    score = report.score
+    seen = (
+        f"The criterion looked at {report.calibration_n:,} calibration samples ({report.calibration} split)."
+        if report.calibration_n
+        else "The criterion looked at no data."
+    )
+    notes = " ".join(report.notes)
+    return (
+        f"Accuracy is measured on {score.n:,} held-out samples, with its 95 % Wilson interval; guessing gets "
+        f"{findings.percent(curve.chance)}. {seen} Seed {report.seed}. {notes}"
+    )
+
+
+def shape() -> str:
+    """What the page Weights asks the reader to look at."""
+    return (
+        "**Is this layer a Laplacian?** Three laws are fitted to its weights by maximum likelihood. The *shape β* of the "
+        "generalised Gaussian says which it is nearer to: 1 is a Laplacian, 2 a Gaussian. The *largest gap* between the "
+        "fitted and the true distribution (Kolmogorov-Smirnov, KS) says how well a law fits at all.\n\n"
+        "**Often said:** weight magnitudes follow a Laplacian. **The papers report:** large models' weights are mostly "
+        "Gaussian ([Si et al. 2025](https://arxiv.org/abs/2501.10661)), or a generalised Gaussian between the two "
+        "([arXiv 2506.00486](https://arxiv.org/abs/2506.00486)). A magnitude cannot be Laplacian: switch to |w|, and a "
+        "Laplacian becomes an exponential."
+    )
+
+
+def threshold(shape: LayerShape, amount: float) -> str:
+    """The prediction that the fit makes at this amount, beside the truth."""
+    laplace, percent = shape.fit("laplace"), round(100 * amount)
+    true, said = float(shape.quantiles[percent]), float(law.predicted_threshold(laplace, amount))
+    if amount >= 1 or not true:
+        gap = ""
+    else:
+        gap = f" Here the fit says {said:.4f} and the truth is {true:.4f}: off by {100 * (said / true - 1):+.0f}%."
+    return (
+        "If the layer were exactly Laplacian with scale $b$, removing the share $s$ of its weights would need the "
+        f"threshold $t=-b\\,\\ln(1-s)$, because $|w|$ would then be exponential.{gap}".replace("+-", "−")
+    )
+
+
+def survival() -> str:
+    return (
+        "The share of weights larger than x, on a logarithmic axis: an exact Laplacian is a straight line here, so every "
+        "bend is misfit. It shows in the tail what a histogram hides."
+    )
+
+
+def lorenz() -> str:
+    return (
+        "How much of the squared weight the smallest weights carry. The smaller half of an exact Laplacian carries 3.3% "
+        "of Σw², of an exact Gaussian 7.2% (closed forms). The curve shows what this layer's half carries."
+    )
+
+
+def damage(n: int, source: str) -> str:
+    """What the damage chart rests on, and why its two columns differ."""
+    return (
+        "Left: how much of each layer's Σw² the current setting removes. Right: how far the layer's own output moves, "
+        f"‖ŷ − y‖ / ‖y‖, measured on {n:,} calibration inputs ({source} split), each layer on the inputs that the dense "
+        "network gives it. If all inputs were of the same size and unrelated, the right would be the square root of the left."
+    )
+
+
+def compared(offered: Sequence[kitchen.Compared]) -> str:
+    """The finding of the page Criteria: who is ahead at the sparsities on screen, and by how much against random."""
+    ranked = sorted(offered, key=lambda one: one.report.score.value, reverse=True)
+    names = {key: one.name for key, one in catalogue.criteria().items()}
+    first = ranked[0]
+    random = next((one for one in offered if one.key == "random"), None)
+    head = f"{names[first.key].capitalize()} keeps most here: {findings.percent(first.report.score.value)}"
+    if random is None or random.key == first.key:
+        return f"{head}."
+    return f"{head}; random pruning keeps {findings.percent(random.report.score.value)}."
+
+
+def compared_help(offered: Sequence[kitchen.Compared]) -> str:
+    """What was looked at and what it cost, per criterion."""
+    names = {key: one.name for key, one in catalogue.criteria().items()}
+    took = ", ".join(f"{names[one.key]} {one.seconds:.2f} s" for one in offered)
+    return (
+        "**Random pruning is the baseline** that a criterion has to beat. Each slider is live; tick «same sparsity for all» to "
+        "move them together. The curves are one shot, without fine-tuning. "
+        f"Scoring every weight took: {took}."
+    )
+
+
+def agreement() -> str:
+    return (
+        "Of the weights that either of two criteria removes, the share that both remove. Two criteria can agree on almost "
+        "all of them and still differ in accuracy: what matters is the weights on which they differ."
+    )
+
+
+def story(told: WeightStory, names: dict[str, str]) -> list[tuple[str, str, str]]:
+    """One weight as a table: value, slope, curvature, then a row per criterion."""
+    where = ", ".join(map(str, told.position))
+    rows = [
+        ("", "value", "what it is"),
+        ("weight w", f"{told.value:+.4g}", f"{told.layer}[{where}]"),
+        ("slope g", f"{told.gradient:+.3g}", f"∂L/∂w, mean over {told.n} calibration samples"),
+        ("curvature h", f"{told.curvature:+.3g}", f"∂²L/∂w², {told.curvature_kind}"),
+        ("first-order prediction −w·g", f"{-told.value * told.gradient:+.3g}", "change of the loss if only the slope counted"),
+        ("second-order prediction", f"{told.predicted:+.3g}", "−w·g + ½h·w²"),
+        ("true change of the loss", f"{told.true:+.3g}", "measured with this weight set to zero"),
+    ]
+    for key, rank in told.ranks.items():
+        share = findings.percent(rank / told.weights)
+        rows.append((f"{names[key]}: rank", f"{rank + 1:,}", f"of {told.weights:,}; {share} go before it (score {told.scores[key]:.3g})"))
+    return rows
+
+
+def spearman(found: Deletions, names: dict[str, str]) -> str:
+    """How well each criterion ordered the weights that were deleted one by one."""
+    ordered = sorted(found.spearman.items(), key=lambda pair: -pair[1])
+    said = ", ".join(f"{names[key]} {rho:+.2f}" for key, rho in ordered).replace("-", "−")
+    return (
+        f"Rank correlation (Spearman) of each criterion's score with the true |change of the loss|, over {len(found.true):,} "
+        f"weights deleted one at a time on {found.n:,} calibration samples: {said}. One weight at a time is not many at "
+        "once: a criterion can order single weights well and still lose at high sparsity."
+    )
+
+
+def taylor() -> str:
+    """What the gradient score is and is not."""
+    return (
+        "**Often said:** |w·∂L/∂w| takes weights whose removal would *reduce* the loss. **What it is:** the size of the "
+        "first-order change of the loss when the weight goes to zero, *in either direction* "
+        "([Molchanov et al. 2017](https://arxiv.org/abs/1611.06440), eq. 4). At a minimum the mean slope is near zero, so "
+        "the criterion averages its size sample by sample."
+    )

@@ -1,0 +1,74 @@
+"""A Recipe and its link are the same thing, whatever is in them; nonsense in a link is never an error."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pruneviz.recipe import Recipe, from_query, to_query
+
+fractions = st.floats(0, 1, allow_nan=False)
+names = st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_.]{0,30}", fullmatch=True)
+own = st.dictionaries(names, fractions, max_size=4).map(lambda found: tuple(sorted(found.items())))
+recipes = st.builds(
+    Recipe,
+    subject=names,
+    criterion=names,
+    scope=st.sampled_from(["global", "layer", "std", "erk", "lamp"]),
+    amount=fractions,
+    spared=st.lists(names, max_size=3, unique=True).map(tuple),
+    overrides=own,
+    calibration=st.sampled_from(["training", "held-out"]),
+    nonfinite=st.sampled_from(["refuse", "remove"]),
+    seed=st.integers(0, 2**63 - 1),
+    layer=st.just("") | names,
+    shape=st.sampled_from(["signed", "absolute"]),
+    axis=st.sampled_from(["linear", "log"]),
+    unlinked=own,
+    against=names,
+    pick=st.integers(-1, 2**40),
+    sampled=st.integers(1, 2000),
+    guess=st.integers(-1, 100),
+)
+
+
+@given(recipes)
+def test_a_link_holds_the_whole_recipe(recipe):
+    assert from_query(to_query(recipe)) == (recipe, [])
+
+
+@given(st.dictionaries(st.text(max_size=12) | st.sampled_from(["s", "m", "own", "seed", "each", "keep"]), st.text(max_size=40)))
+def test_nonsense_gives_a_recipe_and_a_word(query):
+    recipe, words = from_query(query)
+    assert isinstance(recipe, Recipe) and all(isinstance(word, str) for word in words)
+    unknown = [key for key in query if key not in {"s", "m", "c", "g", "p", "keep", "own", "cal", "nf", "seed", "layer", "w", "y", "each", "vs", "pick", "k", "guess"}]  # fmt: skip
+    assert len(words) >= len(unknown)
+
+
+@pytest.mark.parametrize(
+    ("query", "recipe"),
+    [
+        ({}, Recipe()),
+        ({"m": "digits_mlp", "c": "obd", "s": "80"}, Recipe(subject="digits_mlp", criterion="obd", amount=0.8)),
+        ({"s": "92.5", "p": "lamp"}, Recipe(amount=0.925, scope="lamp")),
+        ({"own": "conv1.weight:30~fc.weight:0.5"}, Recipe(overrides=(("conv1.weight", 0.3), ("fc.weight", 0.005)))),
+        ({"keep": "fc.weight", "seed": "7", "cal": "held-out"}, Recipe(spared=("fc.weight",), seed=7, calibration="held-out")),
+    ],
+)
+def test_old_links_keep_working(query, recipe):
+    assert from_query(query) == (recipe, [])
+
+
+@pytest.mark.parametrize("amount", [-0.1, 1.1, float("nan"), float("inf")])
+def test_an_amount_is_a_fraction(amount):
+    with pytest.raises(ValueError, match="not a fraction"):
+        Recipe(amount=amount)
+
+
+def test_a_layers_own_amount_comes_and_goes():
+    recipe = Recipe(spared=("a",)).with_own("b", 0.3).with_own("a", 0.2)
+    assert recipe.own_amounts() == {"a": 0.2, "b": 0.3} and recipe.spared == ()
+    assert recipe.with_own("a", None).with_own("b", None) == replace(recipe, overrides=())
