@@ -142,14 +142,14 @@ def keep(bits, mask, segments, out):
     for s in range(segments.shape[0]):
         low = np.int32(segments[s, 2])
         for i in range(segments[s, 0], segments[s, 1]):
-            out[i] = (bits[i] & mask) >= low
+            out[i] = np.int32(bits[i] & mask) >= low
 
 
 @njit(nogil=True, cache=True)
 def extremes(bits, mask, start, stop):
     least, most = np.int32(2147483647), np.int32(-2147483648)
     for i in range(start, stop):
-        key = bits[i] & mask
+        key = np.int32(bits[i] & mask)
         least = min(least, key)
         most = max(most, key)
     return least, most

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pruneviz.engine import kernels
 from pruneviz.engine.scope import Scope
 
 UNSIGNED = np.int32(0x7FFFFFFF)
@@ -52,13 +51,12 @@ class Keys:
 
 
 def keys_of(
-    names: Sequence[str], weights: Sequence[Tensor], scores: Sequence[Tensor] | None, scope: Scope, nonfinite: str, passes
+    names: Sequence[str], weights: Sequence[Tensor], scores: Sequence[Tensor] | None, scope: Scope, nonfinite: str
 ) -> Keys:
     """The keys of all weights, in layer order; refuses what is not finite unless it may go first."""
     small = all(weight.is_floating_point() and weight.element_size() <= 4 for weight in weights)
     if scores is None and small and scope.values is None:
-        flat = _flat(weights)
-        mine = _magnitudes(flat, passes)
+        mine = _magnitudes(_flat(weights))
         if mine.most < INFINITE:
             return mine
     arrays = [_array(weight) for weight in weights]
@@ -69,15 +67,11 @@ def keys_of(
     return _ordered_keys(arrays, opinions, finite, scope)
 
 
-def _magnitudes(flat: np.ndarray, passes) -> Keys:
-    bits = flat.view(np.int32)
-    spans = [(int(row[0]), int(row[1])) for part in kernels.divide(_span(bits.size)) for row in part]
-    ends = kernels.spread(lambda span: passes.extremes(bits, UNSIGNED, *span), spans) if spans else []
-    return Keys(bits, UNSIGNED, 0, int(max((high for _, high in ends), default=0)), None, flat)
-
-
-def _span(n: int) -> np.ndarray:
-    return np.array([[0, n, 0, 0]], dtype=np.int64)
+def _magnitudes(flat: np.ndarray) -> Keys:
+    # A NaN or an infinity anywhere is the greatest of all by its bits, whatever its sign.
+    ends = [abs(float(end)) for end in torch.aminmax(torch.from_numpy(flat))] if flat.size else [0.0]
+    most = max(int(np.float32(end).view(np.int32)) & 0x7FFFFFFF for end in ends)
+    return Keys(flat.view(np.int32), UNSIGNED, 0, most, None, flat)
 
 
 def _flat(weights: Sequence[Tensor]) -> np.ndarray:
@@ -86,12 +80,12 @@ def _flat(weights: Sequence[Tensor]) -> np.ndarray:
     if tensors and _end_to_end(tensors):
         n = sum(tensor.numel() for tensor in tensors)
         return torch.as_strided(tensors[0], (n,), (1,), tensors[0].storage_offset()).numpy()
-    flat = torch.empty(sum(tensor.numel() for tensor in tensors), dtype=torch.float32)
+    flat = torch.empty(sum(tensor.numel() for tensor in tensors), dtype=torch.float32).numpy()
     start = 0
     for tensor in tensors:
-        flat[start : start + tensor.numel()].view(tensor.shape).copy_(tensor)
+        flat[start : start + tensor.numel()] = tensor.to("cpu", torch.float32).reshape(-1).numpy()
         start += tensor.numel()
-    return flat.numpy()
+    return flat
 
 
 def _end_to_end(tensors: Sequence[Tensor]) -> bool:

@@ -55,7 +55,7 @@ def rank(
         raise ValueError(f"{sizes.sum()} weights are more than an index of 31 bits can name; rank fewer layers at once")
     passes, rule = kernels.choose(compiled), find(scope)
     starts = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
-    keys = keys_of(names, weights, scores, rule, nonfinite, passes)
+    keys = keys_of(names, weights, scores, rule, nonfinite)
     return Ranking(names, shapes, sizes, rule, keys, starts, count(keys, starts, passes), passes)
 
 

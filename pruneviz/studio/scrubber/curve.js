@@ -34,9 +34,11 @@ function layoutCurve(view) {
   say(parts.title, curveWords(panel))
   const series = seriesOf(panel, plot)
   const labels = labelsOf(panel, plot, series)
-  const obstacles = series.flatMap((item) => (item.path ? [item.path] : []))
-  const room = { left: plot.left + 2, right: plot.right + 14, top: plot.top - 6, bottom: plot.bottom - 2 }
-  const placed = placeLabels(labels, obstacles, room, view.font, LINE_HEIGHT)
+  const lines = series.flatMap((item) => (item.path ? [item.path] : []))
+  plot.room = { left: plot.left + 2, right: plot.right + 14, top: plot.top - 6, bottom: plot.bottom - 2 }
+  plot.lines = lines
+  plot.taken = []
+  const placed = placeLabels(labels, lines, plot.room, view.font, LINE_HEIGHT, plot.taken)
   parts.still.replaceChildren(
     ...axesOf(panel, plot, view.hero),
     svg("g", { class: "pv-series" }, ...cliffBand(panel, plot), ...series.flatMap(drawSeries)),
@@ -189,12 +191,13 @@ function drawGuess(view) {
   const at = view.guessing ? view.mark : view.guess
   if (!(at >= 0)) return parts.guess.replaceChildren()
   const x = plot.x(at)
-  const anchor = x > plot.right - 90 ? "end" : "start"
-  const text = `your guess: ${percent(at)}`
+  const label = { must: true, lines: [`your guess: ${percent(at)}`], places: () => flanking(x + 6, x - 6, plot.top + 14, plot.top, plot.bottom) }
+  const [lines, taken] = view.guessing ? [[], []] : [plot.lines, [...plot.taken]]
+  const [[, textX, textY, anchor]] = placeLabels([label], lines, plot.room, view.font, LINE_HEIGHT, taken)
   parts.guess.replaceChildren(
     svg("line", { x1: x, x2: x, y1: plot.top - 4, y2: plot.bottom }),
     svg("path", { d: `M${x} ${plot.top + 4}l-6 -10h12Z` }),
-    svg("text", { class: "pv-label pv-strong", x: x + (anchor === "start" ? 10 : -10), y: plot.top - 4, "text-anchor": anchor }, text),
+    drawLabel(label, textX, textY, anchor, LINE_HEIGHT, "pv-strong"),
   )
 }
 

@@ -123,5 +123,5 @@ function moveHistogram(view, value) {
   parts.words.setAttribute("x", roomy ? right + 8 : right - 8)
   parts.words.setAttribute("y", plot.top - 4)
   parts.words.setAttribute("text-anchor", roomy ? "start" : "end")
-  say(parts.words, `|w| < ${small(threshold)} goes`)
+  say(parts.words, `|w| < ${threshold >= 1e-3 ? threshold.toPrecision(3) : small(threshold)} goes`)
 }

@@ -78,10 +78,9 @@ function flanking(from, to, y, top, bottom) {
 
 /**
  * Gives each label its first free place inside `room`. A label is {lines, places(width, height), must}.
- * Returns [label, x, y, anchor] for those placed; one that must be seen takes the least bad place.
+ * Returns [label, x, y, anchor] for those placed; one that must be seen takes the least bad place. `taken` grows.
  */
-function placeLabels(labels, lines, room, font, lineHeight) {
-  const taken = []
+function placeLabels(labels, lines, room, font, lineHeight, taken = []) {
   const placed = []
   for (const label of labels) {
     const width = Math.max(...label.lines.map((text) => textWidth(text, font)))
@@ -96,7 +95,7 @@ function placeLabels(labels, lines, room, font, lineHeight) {
     }
     if (!best || (best.cost > 0 && !label.must)) continue
     taken.push(best.box)
-    placed.push([label, best.x, best.y, best.anchor, width])
+    placed.push([label, best.x, best.y, best.anchor])
   }
   return placed
 }

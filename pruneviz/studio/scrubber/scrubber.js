@@ -54,7 +54,7 @@ function receive(board, data) {
   board.data = data
   board.nonce = Math.max(board.nonce, data.seen)
   board.outbox = board.outbox.filter((event) => event.nonce > data.seen)
-  if (!board.waiting("", "") || !board.outbox.some((event) => event.kind === "linked")) board.linked = data.linked
+  if (!board.outbox.some((event) => event.kind === "linked")) board.linked = data.linked
   board.link.checked = board.linked
   board.linkRow.hidden = data.panels.length < 2
   const ids = data.panels.map((panel) => panel.id)
@@ -207,8 +207,12 @@ function settle(view, value, words = "") {
   view.board.send("amount", view.panel.id, "", value)
 }
 
+/** While guessing, everything but the accuracy follows the mark; the committed amount is kept for afterwards. */
 function markGuess(view, value) {
+  const committed = view.value
   view.mark = Math.round(value)
+  move(view, view.mark)
+  view.value = committed
   drawGuess(view)
   view.curve.input.setAttribute("aria-valuetext", `your guess: ${view.mark} percent removed`)
 }
