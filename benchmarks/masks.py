@@ -23,6 +23,9 @@ AMOUNTS = tuple(round(0.3 + 0.013 * step, 3) for step in range(41))
 
 MEBIBYTE = 2**20
 
+REST = 0.02
+"""Seconds before each timed pass: torch's threads spin on their cores for a while after they are done."""
+
 
 @dataclass(frozen=True, eq=False)
 class Bench:
@@ -71,8 +74,8 @@ def _rows(bench: Bench, reps: int) -> list[dict]:
     prepared = _milliseconds(started)
     out = torch.zeros(ranking.n)
     written, copied = _interleaved(ranking, torch.cat([weight.reshape(-1) for weight in weights]), out, reps)
-    peers, equal = _peer_moves(bench, ranking)
-    mask, copy_ms, peer = (statistics.median(times) for times in (written, copied, peers))
+    ours, peers, equal = _peer_moves(bench, ranking, out)
+    mask, copy_ms, beside, peer = (statistics.median(times) for times in (written, copied, ours, peers))
     note = (
         f"{ranking.n:,} weights in {len(layers)} tensors; {torch.get_num_threads()} threads; compiled={kernels.available()}"
     )
@@ -81,12 +84,12 @@ def _rows(bench: Bench, reps: int) -> list[dict]:
         _row(f"{bench.title}: exact mask, against one copy_", mask, "copy_", copy_ms, mask / copy_ms, "× of copy_", note),
         _row(
             f"{bench.title}: exact mask, against torch.nn.utils.prune",
-            mask,
+            beside,
             "deepcopy + prune.global_unstructured",
             peer,
-            peer / mask,
+            peer / beside,
             "× faster",
-            f"{note}; {len(peers)} moves of the peer; masks equal: {equal}",
+            f"{note}; {len(peers)} moves of the peer; {equal}",
         ),
         _row(
             f"{bench.title}: one-time preparation, as a share of one move of torch.nn.utils.prune",
@@ -128,28 +131,59 @@ def _buffers(n: int) -> tuple[Tensor, Tensor]:
 def _interleaved(ranking: Ranking, floor: Tensor, out: Tensor, reps: int) -> tuple[list[float], list[float]]:
     ours, floors = [], []
     for amount in AMOUNTS[:reps]:
+        time.sleep(REST)
         started = time.perf_counter()
         ranking.write(amount, ranking.source, out)
         ours.append(_milliseconds(started))
+        time.sleep(REST)
         started = time.perf_counter()
         out.copy_(floor)
         floors.append(_milliseconds(started))
     return ours, floors
 
 
-def _peer_moves(bench: Bench, ranking: Ranking) -> tuple[list[float], bool]:
-    """Today's way, and whether it keeps the same weights. It needs a fresh copy for each move: it cannot restore."""
-    times, equal = [], True
-    for amount in (0.7, 0.5, 0.9)[: bench.peer_moves]:
+def _peer_moves(bench: Bench, ranking: Ranking, out: Tensor) -> tuple[list[float], list[float], str]:
+    """Ours before and after each of today's moves, today's, and whether both keep the same weights.
+
+    Today's way needs a fresh copy for each move, as it cannot restore.
+    """
+    ours, times, words = [], [], []
+    for number, amount in enumerate((0.7, 0.5, 0.9)[: bench.peer_moves]):
+        ours += _writes(ranking, out, 0.11 + number / 50)
         started = time.perf_counter()
         network = copy.deepcopy(bench.network)
         chosen = [(network.get_submodule(module), name) for module, name in bench.places]
         prune.global_unstructured(chosen, pruning_method=prune.L1Unstructured, amount=amount)
         times.append(_milliseconds(started))
-        mask = ranking.keep(amount).layers()
-        theirs = [getattr(part, f"{name}_mask").numpy() != 0 for part, name in chosen]
-        equal = equal and all(np.array_equal(mine, peer) for mine, peer in zip(mask.values(), theirs, strict=True))
-    return times, equal
+        ours += _writes(ranking, out, 0.21 + number / 50)
+        ranking.write(amount, ranking.source, out)
+        words.append(_compared(ranking, amount, out, chosen))
+    return ours, times, "; ".join(words)
+
+
+def _writes(ranking: Ranking, out: Tensor, first: float, moves: int = 7) -> list[float]:
+    times = []
+    for move in range(moves):
+        started = time.perf_counter()
+        ranking.write(first + move / 1009, ranking.source, out)
+        times.append(_milliseconds(started))
+    return times
+
+
+def _compared(ranking: Ranking, amount: float, out: Tensor, chosen: list[tuple[nn.Module, str]]) -> str:
+    """Mask and written weights against the peer's, bit by bit. The peer's topk breaks ties as it likes; ours by place."""
+    weights = torch.cat([getattr(part, name).detach().reshape(-1) for part, name in chosen]).numpy()
+    mask = torch.cat([getattr(part, f"{name}_mask").reshape(-1) for part, name in chosen]).numpy() != 0
+    kept = ranking.keep(amount).flat
+    differ = np.flatnonzero((kept != mask) | (out.numpy() != weights))
+    ties = np.abs(ranking.source[differ]) == np.float32(ranking.threshold(amount))
+    if kept.sum() != mask.sum() or not ties.all():
+        raise AssertionError(
+            f"{differ.size} weights differ from the peer's at {amount}, {int((~ties).sum())} of them no ties"
+        )
+    return f"at {amount} the peer's mask to the weight" + (
+        f", but for {differ.size} equal at the threshold" if differ.size else ""
+    )
 
 
 def _milliseconds(started: float) -> float:

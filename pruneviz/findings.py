@@ -35,16 +35,21 @@ def cliff(curve: Curve) -> Cliff | None:
     return best
 
 
-def headline(report: Report, noun: str = "samples") -> str:
+def headline(report: Report, noun: str = "images") -> str:
     """What this setting does, in one sentence with its numbers."""
-    score = report.score
-    share = percent(report.sparsity)
+    score, share = report.score, percent(report.sparsity)
+    wrong, right = score.newly_wrong, score.newly_right
     if report.removed == 0:
         return f"Nothing is removed: {percent(score.value)} of {score.n:,} held-out {noun} are right."
-    if score.newly_wrong == 0 and score.newly_right == 0:
-        return f"Remove {share} of the weights, and not one of {score.n:,} predictions changes sides."
-    gained = f", {score.newly_right:,} turn right" if score.newly_right else ""
-    return f"Remove {share} of the weights, and {score.newly_wrong:,} of {score.n:,} {noun} turn wrong{gained}."
+    if wrong == 0 and right == 0:
+        return f"Remove {share} of the weights, and not one of {score.n:,} {noun} changes sides."
+    lost = f"{wrong:,} of {score.n:,} {noun} {_turn(wrong)} wrong" if wrong else f"none of {score.n:,} {noun} turns wrong"
+    gained = f", {right:,} {_turn(right)} right" if right else ""
+    return f"Remove {share} of the weights, and {lost}{gained}."
+
+
+def _turn(count: int) -> str:
+    return "turns" if count == 1 else "turn"
 
 
 def against_dense(report: Report) -> str:

@@ -35,15 +35,15 @@ def number(value: float) -> str:
 
 
 def as_percent(share: float) -> str:
-    """A share for a sentence: «3.3 %», «72 %», and «0.041 %» where one decimal would say nothing."""
+    """A share for a sentence: «3.3%», «72%», and «0.041%» where one decimal would say nothing."""
     value = 100 * share
     text = f"{value:.1f}" if abs(value) >= 0.1 or value == 0 else f"{value:.2g}"
-    return f"{text.removesuffix('.0')}\u00a0%".replace("-", "−")
+    return f"{text.removesuffix('.0')}%".replace("-", "−")
 
 
 def whole(value: int) -> str:
-    """A count with thin spaces between its thousands."""
-    return f"{value:,}".replace(",", "\u202f")
+    """A count with commas between its thousands."""
+    return f"{value:,}"
 
 
 def float32(values: object) -> np.ndarray:

@@ -17,7 +17,7 @@ BASELINE = "random"
 
 
 def curves(curves: Sequence[Curve], names: Mapping[str, str], amounts: Mapping[str, float]) -> Chart:
-    """Accuracy against sparsity, a line per criterion with its 95 % interval; random pruning is the grey baseline.
+    """Accuracy against sparsity, a line per criterion with its 95% interval; random pruning is the grey baseline.
 
     `names` are the criteria's words on screen; `amounts` says where each criterion's slider stands: its nearest measured
     point is marked with a ring, nothing in between is made up.
@@ -41,7 +41,7 @@ def curves(curves: Sequence[Curve], names: Mapping[str, str], amounts: Mapping[s
         "criterion",
         "sparsity",
         curves[0].metric if curves else "value",
-        "95 % from",
+        "95% from",
         "to",
         "n",
         "newly wrong",
@@ -64,12 +64,12 @@ def agreement(agreement: Agreement, names: Mapping[str, str]) -> Chart:
         showscale=False,
         xgap=3,
         ygap=3,
-        hovertemplate="%{y} and %{x}<br>%{z:.1f} % of what either removes is removed by both<extra></extra>",
+        hovertemplate="%{y} and %{x}<br>%{z:.1f}% of what either removes is removed by both<extra></extra>",
     )
     figures = go.Scatter(
         x=words * len(words),
         y=[word for word in words for _ in words],
-        text=[f"{100 * cell:.0f} %" for cell in matrix.flat],
+        text=[f"{100 * cell:.0f}%" for cell in matrix.flat],
         mode="text",
         textfont={"color": [theme.on_magnitude(cell) for cell in matrix.flat]},
         hoverinfo="skip",
@@ -105,7 +105,7 @@ def disagreement(
         go.Scatter(
             x=float32(place[0][chosen]), y=float32(place[1][chosen]), mode="markers", name=f"{word} ({int(chosen.sum())})",
             marker={"color": colour, "symbol": symbol, "size": 6, "opacity": 0.7},
-            hovertemplate=f"{one}: %{{x:.1f}} %<br>{other}: %{{y:.1f}} %<extra>{word}</extra>",
+            hovertemplate=f"{one}: %{{x:.1f}}%<br>{other}: %{{y:.1f}}%<extra>{word}</extra>",
         )
         for word, chosen, colour, symbol in corners
     ]  # fmt: skip
@@ -171,7 +171,7 @@ def _curve_traces(
         legendgroup=curve.criterion,
         line={"color": style["color"], "dash": style["dash"], "width": 2.5},
         marker={"symbol": style["marker"], "size": 7, "color": style["color"], "maxdisplayed": 14},
-        hovertemplate=f"{name}<br>%{{x:.0f}} % removed: %{{y:.1f}} (%{{customdata[0]:.1f}} to %{{customdata[1]:.1f}}, "
+        hovertemplate=f"{name}<br>%{{x:.0f}}% removed: %{{y:.1f}} (%{{customdata[0]:.1f}} to %{{customdata[1]:.1f}}, "
         "n = %{customdata[2]})<extra></extra>",
     )
     here = [point for point in points if curve.criterion in amounts]

@@ -23,7 +23,7 @@ def layers(shapes: Sequence[LayerShape]) -> Chart:
     chart.add_trace(_dots([s.fit("generalised").shape for s in fitted], fitted, "β", 2, "β %{x:.2f}"), 1, 1)
     for index, law in enumerate(("laplace", "gauss")):
         name = f"KS, {theme.LAWS[law]}"
-        chart.add_trace(_dots([s.fit(law).ks for s in fitted], fitted, name, index, f"{name} %{{x:.3f}}"), 1, 2)
+        chart.add_trace(_dots([s.fit(law).ks for s in fitted], fitted, name, index, f"{name}%{{x:.3f}}"), 1, 2)
     for beta, law in ((1, "laplace"), (2, "gauss")):
         theme.upright(chart, beta, f"β = {beta}, {theme.LAWS[law]}", **theme.law_line(law), row=1, col=1)
     chart.update_yaxes(categoryorder="array", categoryarray=labels[::-1], range=[-0.6, len(labels) - 0.4])
@@ -60,7 +60,7 @@ def damage(harm: Sequence[LayerDamage]) -> Chart:
         hoverinfo="skip",
         showlegend=False,
     )
-    dots = [_dots([100 * v for v in values], harm, name, style, f"{name}: %{{x:.1f}} %") for name, values, style in styles]
+    dots = [_dots([100 * v for v in values], harm, name, style, f"{name}: %{{x:.1f}}%") for name, values, style in styles]
     chart = theme.figure([bridges, *dots], "% of the layer's own Σw² and ‖y‖", "", 130 + 24 * len(harm))
     order = [d.label for d in harm][::-1]
     chart.update_yaxes(title="", categoryorder="array", categoryarray=order, range=[-0.6, len(order) - 0.4])

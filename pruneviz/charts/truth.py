@@ -127,7 +127,7 @@ def _off(said: float, true: float) -> str:
     ratio = said / true
     if 0.5 <= ratio <= 2:
         return (
-            f", {100 * abs(ratio - 1):.0f}\u00a0% {'too much' if ratio > 1 else 'too little'}"
+            f", {100 * abs(ratio - 1):.0f}% {'too much' if ratio > 1 else 'too little'}"
             if abs(ratio - 1) >= 0.005
             else ""
         )

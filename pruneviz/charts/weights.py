@@ -114,17 +114,17 @@ def lorenz(shape: LayerShape, percent: int = 50) -> Chart:
         mode="lines",
         name=shape.label,
         line={"color": theme.QUIET, "width": 4},
-        hovertemplate="smallest %{x:.0f} %: %{y:.1f} % of Σw²<extra></extra>",
+        hovertemplate="smallest %{x:.0f}%: %{y:.1f}% of Σw²<extra></extra>",
     )
     here = go.Scatter(
         x=[percent],
         y=[100 * float(shape.energy[percent])],
         mode="markers",
-        name=f"now, {percent} %",
+        name=f"now, {percent}%",
         marker={"color": theme.REMOVED, "size": 13, "symbol": "x"},
-        hovertemplate="now: %{y:.2f} % of Σw² removed<extra></extra>",
+        hovertemplate="now: %{y:.2f}% of Σw² removed<extra></extra>",
     )
-    lines = _law_lines(100 * s, {law: 100 * y for law, y in references.items()}, "%{x:.0f} %: %{y:.1f} %")
+    lines = _law_lines(100 * s, {law: 100 * y for law, y in references.items()}, "%{x:.0f}%: %{y:.1f}%")
     chart = theme.figure([true, *lines, here], "weights removed, smallest first (%)", "Σw² removed (%)")
     chart.update_xaxes(range=[0, 102])
     chart.update_yaxes(range=[0, 102])
@@ -214,7 +214,7 @@ def _tail(shape: LayerShape) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _tail_title(shape: LayerShape, x: np.ndarray, share: np.ndarray) -> str:
-    """The tail at the 99 % quantile, as a multiple of what Laplace and Gauss expect there."""
+    """The tail at the 99% quantile, as a multiple of what Laplace and Gauss expect there."""
     far = float(shape.quantiles[99])
     if shape.deviation == 0 or far == 0:
         return f"{shape.label} has no tail: its weights do not spread."
@@ -233,4 +233,4 @@ def _times(ratio: float) -> str:
 def _lorenz_title(shape: LayerShape, references: dict[str, np.ndarray], at: int) -> str:
     laws = ", ".join(f"{theme.LAWS[law]} {as_percent(float(values[at]))}" for law, values in references.items())
     true = as_percent(float(shape.energy[at]))
-    return f"The smallest {at} % of {shape.label}'s weights hold {true} of Σw² (if it were {laws})."
+    return f"The smallest {at}% of {shape.label}'s weights hold {true} of Σw² (if it were {laws})."

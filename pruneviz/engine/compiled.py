@@ -15,6 +15,14 @@ BLOCK = 64
 LOOK, STORE, STREAM = 0, 1, 2
 
 
+def _compile(function):
+    """Compiled at the first call and kept on disk, where there is a place to write to."""
+    try:
+        return njit(nogil=True, cache=True)(function)
+    except RuntimeError:
+        return njit(nogil=True)(function)
+
+
 def _splat(builder, value):
     vector = ir.VectorType(ir.IntType(32), LANES)
     nothing = ir.Constant(vector, ir.Undefined)
@@ -82,7 +90,7 @@ def _fence(typingctx):
     return types.void(), generate
 
 
-@njit(nogil=True, cache=True)
+@_compile
 def write(bits, mask, source, out, segments, hits, skew, streaming):
     found = 0
     for s in range(segments.shape[0]):
@@ -113,7 +121,7 @@ def write(bits, mask, source, out, segments, hits, skew, streaming):
     return found
 
 
-@njit(nogil=True, cache=True)
+@_compile
 def gather(bits, mask, segments, hits):
     found = 0
     for s in range(segments.shape[0]):
@@ -137,7 +145,7 @@ def gather(bits, mask, segments, hits):
     return found
 
 
-@njit(nogil=True, cache=True)
+@_compile
 def keep(bits, mask, segments, out):
     for s in range(segments.shape[0]):
         low = np.int32(segments[s, 2])
@@ -145,7 +153,7 @@ def keep(bits, mask, segments, out):
             out[i] = np.int32(bits[i] & mask) >= low
 
 
-@njit(nogil=True, cache=True)
+@_compile
 def extremes(bits, mask, start, stop):
     least, most = np.int32(2147483647), np.int32(-2147483648)
     for i in range(start, stop):
@@ -155,7 +163,7 @@ def extremes(bits, mask, start, stop):
     return least, most
 
 
-@njit(nogil=True, cache=True)
+@_compile
 def histogram(bits, mask, start, stop, base, shift, least, most, out):
     for i in range(start, stop):
         key = np.int64(bits[i] & mask)
@@ -163,7 +171,7 @@ def histogram(bits, mask, start, stop, base, shift, least, most, out):
             out[max(key - base, 0) >> shift] += 1
 
 
-@njit(nogil=True, cache=True)
+@_compile
 def tally(bits, mask, start, stop, last, index):
     before, here = 0, 0
     for i in range(start, stop):
@@ -173,7 +181,7 @@ def tally(bits, mask, start, stop, last, index):
     return before + here
 
 
-@njit(nogil=True, cache=True)
+@_compile
 def nth(bits, mask, segments, key, r):
     for s in range(segments.shape[0]):
         for i in range(segments[s, 0], segments[s, 1]):
@@ -184,7 +192,7 @@ def nth(bits, mask, segments, key, r):
     return -1
 
 
-@njit(nogil=True, cache=True)
+@_compile
 def sweep(bits, mask, start, stop, cuts, out):
     for i in range(start, stop):
         place = (np.int64(bits[i] & mask) << 32) + i
@@ -198,7 +206,7 @@ def sweep(bits, mask, start, stop, cuts, out):
         out[i] = low
 
 
-@njit(nogil=True, cache=True)
+@_compile
 def turns(sizes, total, done, step, stop):
     layers = sizes.size
     release, deadline = np.empty(layers, np.int64), np.empty(layers, np.int64)

@@ -36,7 +36,7 @@ def hessian_diagonal(rehearsal: Rehearsal, inputs: Tensor, labels: Tensor) -> tu
     else:
         total = sums(rehearsal, inputs, labels, factor, power=2)
         word = EXACT if rehearsal.kind == "piecewise linear" else GAUSS_NEWTON
-    return {name: value / len(inputs) for name, value in total.items()}, word
+    return {name: value.div_(len(inputs)) for name, value in total.items()}, word
 
 
 def error(logits: Tensor, labels: Tensor) -> Iterator[Tensor]:
@@ -49,13 +49,17 @@ def error(logits: Tensor, labels: Tensor) -> Iterator[Tensor]:
 def factor(logits: Tensor, labels: Tensor) -> Iterator[Tensor]:
     """The columns of a factor of the cross-entropy's Hessian at the logits: diag(p) − ppᵀ = Σ_c s_c s_cᵀ.
 
-    s_c = √p_c (e_c − p) (Dangel, Kunstner & Hennig 2020, appendix): C columns, each [n, C].
+    It has rank C − 1, and so many columns [n, C] has its Cholesky factor in closed form (Tanabe & Sagae 1992, theorem 1):
+    with q_c = Σ_{j>c} p_j, s_c = √(p_c q_c / q_{c−1}) (e_c − p_{>c} / q_c). Sums of tails keep their digits.
     """
     probability = logits.softmax(1)
-    for c in range(logits.shape[1]):
-        column = -probability
-        column[:, c] += 1
-        yield column * probability[:, c : c + 1].sqrt()
+    tails = probability.flip(1).cumsum(1).flip(1)  # q_{c−1}
+    for c in range(logits.shape[1] - 1):
+        here, after, before = probability[:, c], tails[:, c + 1], tails[:, c]
+        column = torch.zeros_like(probability)
+        column[:, c] = (here * after / before).sqrt()
+        column[:, c + 1 :] = -probability[:, c + 1 :] * (here / (after * before)).sqrt()[:, None]
+        yield column.nan_to_num_(0.0, 0.0, 0.0)
 
 
 def _affordable(rehearsal: Rehearsal, inputs: Tensor) -> bool:

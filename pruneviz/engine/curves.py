@@ -22,8 +22,8 @@ from pruneviz.report import Curve
 from pruneviz.shipped import Shipped, write
 
 NODES = tuple(percent / 100 for percent in range(101))
-TUNED_NODES = (0.5, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.97, 0.98, 0.99)
-EPOCHS = 8
+TUNED_NODES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
+EPOCHS = 3
 
 
 def write_curves(folder: Path) -> Path:
@@ -88,11 +88,9 @@ def fine_tune(subject: Subject, mask: Mask, *, seed: int) -> torch.nn.Module:
     shipped points can be recomputed anywhere.
     """
     network = copy.deepcopy(subject.network).double()
-    keep = {name: torch.tensor(part) for name, part in mask.layers().items()}
     generator = torch.Generator().manual_seed(seed)
-    for _ in train(
-        network, subject.training, epochs=EPOCHS, batch=64, rate=5e-4, decay=1e-4, generator=generator, mask=keep
-    ):
+    how = {"epochs": EPOCHS, "batch": 64, "rate": 5e-4, "decay": 1e-4}
+    for _ in train(network, subject.training, generator=generator, mask=mask, **how):
         pass
     return network.eval()
 

@@ -70,13 +70,13 @@ def mean_gradient(rehearsal: Rehearsal, inputs: Tensor, labels: Tensor) -> dict[
             found = torch.autograd.grad(logits, list(rehearsal.weights.values()), wrong, materialize_grads=True)
             for name, gradient in zip(rehearsal.weights, found, strict=True):
                 total[name] += gradient
-    return {name: value.detach() / len(inputs) for name, value in total.items()}
+    return {name: value.detach().div_(len(inputs)) for name, value in total.items()}
 
 
 def mean_absolute_gradient(rehearsal: Rehearsal, inputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
     """The mean over samples of |∂ℓ/∂w|, by layer: one sample's gradients cannot cancel another's."""
     total = sums(rehearsal, inputs, labels, error, power=1)
-    return {name: value / len(inputs) for name, value in total.items()}
+    return {name: value.div_(len(inputs)) for name, value in total.items()}
 
 
 def _checked(

@@ -132,7 +132,7 @@ def extremes(bits, mask, start, stop) -> tuple[int, int]:
 
 
 def histogram(bits, mask, start, stop, base, shift, least, most, out) -> None:
-    """Adds to `out` how many keys of [start, stop) within [least, most] fall into each bin of 2^shift keys from `base` on."""
+    """Adds to `out` how many keys of [start, stop) within [least, most] fall into each bin of 2^shift keys from `base`."""
     for at, _, _ in _chunks(_whole(start, stop)):
         key = (bits[at] & mask).astype(np.int64)
         key = key[(key >= least) & (key <= most)]

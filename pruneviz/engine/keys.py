@@ -80,6 +80,7 @@ def _flat(weights: Sequence[Tensor]) -> np.ndarray:
     if tensors and _end_to_end(tensors):
         n = sum(tensor.numel() for tensor in tensors)
         return torch.as_strided(tensors[0], (n,), (1,), tensors[0].storage_offset()).numpy()
+    # One thread touches the fresh memory first, through numpy: several at once wait for each other's page faults.
     flat = torch.empty(sum(tensor.numel() for tensor in tensors), dtype=torch.float32).numpy()
     start = 0
     for tensor in tensors:

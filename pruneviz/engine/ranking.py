@@ -14,6 +14,7 @@ from numbers import Integral, Real
 from types import ModuleType
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from pruneviz.engine import kernels
@@ -51,6 +52,7 @@ def rank(
     names, shapes = tuple(layer.name for layer in layers), tuple(tuple(layer.shape) for layer in layers)
     _check(names, shapes, weights, scores, nonfinite)
     sizes = np.array([tensor.numel() for tensor in weights], dtype=np.int64)
+    sizes.flags.writeable = False
     if sizes.sum() >= 2**31 - 1:
         raise ValueError(f"{sizes.sum()} weights are more than an index of 31 bits can name; rank fewer layers at once")
     passes, rule = kernels.choose(compiled), find(scope)
@@ -116,7 +118,7 @@ class Ranking:
         return self._keys.bits.nbytes + self._counts.below.nbytes + self._starts.nbytes + self.sizes.nbytes
 
     def removals(self, amount: float, own: Mapping[str, float] = Nothing) -> int:
-        """How many weights go: round(amount·n) of those that follow, round(a·n_l) of each layer with an amount of its own."""
+        """How many weights go: round(amount·n) of those that follow, round(a·n_l) of each layer that does not."""
         return sum(part.take for part in self._parts(amount, own))
 
     def counts(self, amount: float, own: Mapping[str, float] = Nothing) -> np.ndarray:
@@ -130,7 +132,7 @@ class Ranking:
 
     def keep(self, amount: float, own: Mapping[str, float] = Nothing) -> Mask:
         """What stays."""
-        out = np.empty(self.n, dtype=bool)
+        out = torch.empty(self.n, dtype=torch.bool).numpy()
         segments = self._segments(self._cut(self._parts(amount, own)))
         kernels.spread(lambda rows: self._passes.keep(self._keys.bits, self._keys.mask, rows, out), kernels.divide(segments))
         out.flags.writeable = False
@@ -172,7 +174,7 @@ class Ranking:
         """Of each weight, at how many of the amounts 0.00, 0.01 … 1.00 it is still there, uint8 [n]."""
         cuts = [self._cut(self._parts(percent / 100, own)) for percent in range(NODES)]
         lines = np.stack([(cut.key << 32) + cut.index for cut in cuts], axis=1)
-        out = np.empty(self.n, dtype=np.uint8)
+        out = torch.empty(self.n, dtype=torch.uint8).numpy()
 
         def work(rows: np.ndarray) -> None:
             for start, stop, layer, _ in rows.tolist():

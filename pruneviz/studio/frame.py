@@ -48,33 +48,31 @@ def _menu(pages: list, current) -> None:
         st.markdown("**PruneViz**", width="content")
         for page in pages:
             st.page_link(page, label=f"**{page.title}**" if page.title == current.title else page.title)
+        st.space("stretch")
+        st.button("Undo", key="undo", on_click=bench.undo, disabled=not bench.can_undo(), help="Ctrl+Z", shortcut="Ctrl+Z")
+        st.button("Redo", key="redo", on_click=bench.redo, disabled=not bench.can_redo(), shortcut="Ctrl+Shift+Z")
+        link.copy_link()
 
 
 def _strip(report: Report) -> None:
     score, recipe = report.score, bench.recipe_now()
-    with st.container(key="strip", horizontal=True, vertical_alignment="center", gap="medium"):
-        offered = catalogue.subjects()
+    low, high = (f"{100 * end:.1f}" for end in score.interval)
+    offered = catalogue.subjects()
+    with st.container(key="strip", horizontal=True, vertical_alignment="top", gap="medium"):
         options = list(dict.fromkeys([*offered, recipe.subject]))
-        bench.select("model", "subject", options, lambda name: offered.get(name, name), width=230)
-        _figure("sparsity", findings.percent(report.sparsity), f"{report.left:,} of {report.weights:,} weights left", 190)
-        with st.container(key="accuracy", width=200):
-            low, high = (f"{100 * end:.1f}" for end in score.interval)
-            _figure(f"accuracy on {score.n:,} held-out", findings.percent(score.value), f"95 in 100: {low} to {high}", 190)
-        _figure(
-            "against dense",
-            findings.against_dense(report),
-            f"{score.newly_wrong:,} newly wrong, {score.newly_right:,} newly right",
-            205,
-        )
-        _figure("Σw² removed", findings.percent(report.energy_removed), "squared weight", 110)
-        with st.container(key="history", horizontal=True, width="content", gap="small"):
-            st.button("Undo", key="undo", on_click=bench.undo, disabled=not bench.can_undo(), shortcut="Ctrl+Z")
-            st.button("Redo", key="redo", on_click=bench.redo, disabled=not bench.can_redo(), shortcut="Ctrl+Shift+Z")
-            link.copy_link()
+        bench.select("model", "subject", options, lambda name: offered.get(name, name), width=250)
+        left = f"{report.left:,} of {report.weights:,} weights left"
+        _figure("sparsity", findings.percent(report.sparsity), left, "strip-sparsity")
+        value = findings.percent(score.value)
+        _figure(f"accuracy on {score.n:,} held-out images", value, f"interval {low} to {high}", "accuracy")
+        flips = f"{score.newly_wrong:,} newly wrong, {score.newly_right:,} newly right"
+        _figure("against dense", findings.against_dense(report), flips, "strip-against")
+        _figure("Σw² removed", findings.percent(report.energy_removed), "squared weight", "strip-energy")
 
 
-def _figure(label: str, value: str, below: str, width: int) -> None:
-    st.metric(label, value, below, delta_color="off", delta_arrow="off", width=width)
+def _figure(label: str, value: str, below: str, key: str) -> None:
+    with st.container(key=key, width="content"):
+        st.metric(label, value, below, delta_color="off", delta_arrow="off", width="content")
 
 
 def _style() -> None:
@@ -82,7 +80,9 @@ def _style() -> None:
     st.html(
         "<style>"
         ".st-key-strip [data-testid='stMetricValue']{font-size:1.5rem;font-weight:600}"
-        ".st-key-strip{border-block:1px solid rgba(128,128,128,.25);padding-block:.6rem}"
+        ".st-key-strip [data-testid='stMetricDelta']{background:none;padding:0;font-size:.8rem}"
+        ".st-key-strip{border-block:1px solid rgba(128,128,128,.25);padding-block:.5rem;column-gap:2.25rem}"
         ".st-key-frame{gap:.5rem}"
+        "[data-testid='stHeader']{background:none;height:2.5rem;min-height:2.5rem}"
         "</style>"
     )

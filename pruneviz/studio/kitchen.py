@@ -427,23 +427,34 @@ def next_pick(recipe: Recipe, layer: str, index: int) -> int:
 
 
 def deletions(recipe: Recipe, told: Callable[[float], None]) -> Deletions:
-    """Sampled weights deleted one by one; `told` hears how far it is."""
-    return _deletions(recipe.subject, recipe.calibration, recipe.nonfinite, recipe.seed, recipe.sampled, told)
-
-
-@st.cache_data(max_entries=16, show_spinner=False)
-def _deletions(
-    name: str, source: str, nonfinite: str, seed: int, count: int, _told: Callable[[float], None]
-) -> Deletions:
+    """Sampled weights deleted one by one; `told` hears how far it is. Whoever asks second waits for the first."""
     from pruneviz.engine import criterion
     from pruneviz.engine.truth import deletions as measure
 
-    inputs, labels, _ = calibration(name, source, seed)
-    places = {key: standing(name, key, "weight", "global", source, nonfinite, seed) for key in criterion.shelf()}
-    scores = {key: list(place.scores) for key, place in places.items()}
-    for found in measure(subject(name), inputs, labels, scores, count=count, seed=seed):
-        _told(len(found.true) / count)
-    return found
+    place = _deleted(recipe.subject, recipe.calibration, recipe.nonfinite, recipe.seed, recipe.sampled)
+    with place.lock:
+        if place.found is None:
+            inputs, labels, _ = calibration(recipe.subject, recipe.calibration, recipe.seed)
+            ranked = {key: standing_of(replace(recipe, criterion=key, scope="global")) for key in criterion.shelf()}
+            scores = {key: list(one.scores) for key, one in ranked.items()}
+            model, how = subject(recipe.subject), {"count": recipe.sampled, "seed": recipe.seed}
+            for found in measure(model, inputs, labels, scores, **how):
+                told(len(found.true) / recipe.sampled)
+            place.found = found
+    return place.found
+
+
+@dataclass
+class Deleted:
+    """Where one set of deletions is kept once it is measured."""
+
+    lock: threading.Lock
+    found: Deletions | None = None
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _deleted(name: str, source: str, nonfinite: str, seed: int, count: int) -> Deleted:
+    return Deleted(threading.Lock())
 
 
 def trouble(recipe: Recipe) -> str | None:
@@ -451,6 +462,9 @@ def trouble(recipe: Recipe) -> str | None:
     try:
         if not warm() and _shipped_of(recipe):
             return None
+        from pruneviz.engine import evaluate
+
+        evaluate.check(subject(recipe.subject), recipe)
         standing_of(recipe)
     except (ValueError, OSError) as problem:
         return " ".join(str(problem).split())

@@ -45,7 +45,10 @@ def hero(
         cliff=_cliff(curve),
         exact=_exact(recipe.amount, report),
         trail=tuple(_ghosts(curve, trail)),
-        histogram=Histogram(sweep.edges, sweep.total, sweep.gone, sweep.threshold),
+        # Only magnitude's importance is |w| itself: another criterion's threshold has no place on this axis.
+        histogram=Histogram(
+            sweep.edges, sweep.total, sweep.gone, sweep.threshold if recipe.criterion == "magnitude" else None
+        ),
         layers=tuple(_layers(recipe, sweep)),
     )
 

@@ -53,7 +53,7 @@ def evidence(report: Report, curve: Curve) -> str:
     )
     notes = " ".join(report.notes)
     return (
-        f"Accuracy is measured on {score.n:,} held-out samples, with its 95 % Wilson interval; guessing gets "
+        f"Accuracy is measured on {score.n:,} held-out samples, with its 95% Wilson interval; guessing gets "
         f"{findings.percent(curve.chance)}. {seen} Seed {report.seed}. {notes}"
     )
 

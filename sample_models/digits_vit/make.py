@@ -9,14 +9,15 @@ from pathlib import Path
 
 from pruneviz.engine.training.sample import Schooling, make
 
-HOW = Schooling(epochs=60, batch=64, rate=2e-3, decay=0.1, shift=1, seed=0)
+HERE = Path(__file__).resolve().parent
+HOW = Schooling(epochs=100, batch=64, rate=2e-3, decay=0.1, shift=1, seed=0)
 
 
-def main(folder: Path = Path(__file__).resolve().parent, how: Schooling = HOW, curves: bool = True) -> None:
+def main(folder: Path = HERE, how: Schooling = HOW, curves: bool = True) -> None:
     """Train, and write weights.safetensors; then measure and write curves.json beside it."""
     make(folder, how)
     if curves:
-        from pruneviz.engine.sweep import write_curves
+        from pruneviz.engine.curves import write_curves
 
         write_curves(folder)
 

@@ -17,7 +17,7 @@ needs = ("weight",)
 
 
 def saliency(evidence: Evidence):
-    seed = (evidence.seed << 32) ^ zlib.crc32(evidence.name.encode())
-    generator = torch.Generator().manual_seed(seed % 2**63)
+    # The generator keeps 32 bits of a seed: the checksum spreads all of seed and name over just these.
+    generator = torch.Generator().manual_seed(zlib.crc32(f"{evidence.seed} {evidence.name}".encode()))
     drawn = torch.rand(evidence.weight.shape, generator=generator)
     return drawn.to(evidence.weight.device)

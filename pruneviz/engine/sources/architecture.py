@@ -18,10 +18,8 @@ from pruneviz.engine.sources.gate import SubjectError, brief
 SHIPPED = Path(__file__).resolve().parents[3] / "sample_models"
 
 # What would fill new parameters with random numbers.
-_RANDOM = frozenset(
-    "normal_ uniform_ trunc_normal_ kaiming_normal_ kaiming_uniform_ xavier_normal_ xavier_uniform_ exponential_ "
-    "erfinv_".split()
-)
+_INITIALISERS = "normal_ trunc_normal_ kaiming_normal_ xavier_normal_ uniform_ kaiming_uniform_ xavier_uniform_ erfinv_"
+_RANDOM = frozenset(_INITIALISERS.split(" "))
 
 
 class _Unfilled(TorchFunctionMode):
@@ -81,16 +79,17 @@ def _torchvision(model: str, arguments: dict[str, Any]) -> nn.Module:
     if model in ("googlenet", "inception_v3"):
         # Both warn unless they are told, and both have a second head for training that is never run here.
         arguments = {"init_weights": False, **arguments}
-    return _called(f"torchvision:{model}", lambda **rest: torchvision.models.get_model(model, weights=None, **rest), arguments)
+    return _called(
+        f"torchvision:{model}", lambda **rest: torchvision.models.get_model(model, weights=None, **rest), arguments
+    )
 
 
 def _called(name: str, maker: Any, arguments: dict[str, Any]) -> nn.Module:
     try:
         return maker(**arguments)
     except Exception as error:  # an architecture may refuse its arguments in any way it likes
-        raise SubjectError(
-            f"{name} cannot be built with arguments {brief(repr(arguments))} ({brief(error)}): correct [architecture] arguments"
-        ) from None
+        why = f"with arguments {brief(repr(arguments))} ({brief(error)})"
+        raise SubjectError(f"{name} cannot be built {why}: correct [architecture] arguments") from None
 
 
 def _unknown(name: str, known: tuple[str, ...] = ()) -> str:
@@ -98,5 +97,5 @@ def _unknown(name: str, known: tuple[str, ...] = ()) -> str:
 
     near = difflib.get_close_matches(name.removeprefix("torchvision:"), known, 3)
     hint = f", such as {' or '.join(f'torchvision:{one}' for one in near)}" if near else ""
-    shipped = ", ".join(offered())
-    return f"unknown architecture {name[:64]!r}; there are {shipped}, and torchvision's classifiers as 'torchvision:<name>'{hint}"
+    possible = f"{', '.join(offered())}, and torchvision's classifiers as 'torchvision:<name>'{hint}"
+    return f"unknown architecture {name[:64]!r}; there are {possible}"

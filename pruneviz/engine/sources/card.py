@@ -142,7 +142,9 @@ def _some(keys: list[str]) -> str:
 
 def _nonfinite(network: nn.Module) -> tuple[tuple[str, int], ...]:
     """(name, how many) of every parameter or buffer that holds NaN or infinities."""
-    counts = ((name, int((~tensor.isfinite()).sum())) for name, tensor in (*network.named_parameters(), *network.named_buffers()))
+    counts = (
+        (name, int((~tensor.isfinite()).sum())) for name, tensor in (*network.named_parameters(), *network.named_buffers())
+    )
     return tuple((name, count) for name, count in counts if count)
 
 
@@ -165,7 +167,9 @@ def _with_classes(subject: Subject, names: tuple[str, ...] | None) -> Subject:
     for split in filter(None, (subject.held_out, subject.training)):
         low, high = int(split.labels.min()), int(split.labels.max())
         if low < 0 or high >= outputs:
-            raise SubjectError(f"labels run from {low} to {high}, but {outputs} classes count from 0 to {outputs - 1}: correct them")
+            raise SubjectError(
+                f"labels run from {low} to {high}, but {outputs} classes count from 0 to {outputs - 1}: correct them"
+            )
     return replace(subject, classes=names or tuple(map(str, range(outputs))))
 
 
@@ -177,8 +181,9 @@ def _outputs(subject: Subject) -> int:
             outputs = subject.skeleton()(inputs)
     except Exception as error:  # whatever a network does when its input has another shape
         shape = " × ".join(map(str, inputs.shape[1:]))
-        raise SubjectError(f"the network does not take inputs of {shape} ({brief(error)}): check [data] layout and resize") from None
+        raise SubjectError(
+            f"the network does not take inputs of {shape} ({brief(error)}): check [data] layout and resize"
+        ) from None
     if not isinstance(outputs, Tensor) or outputs.ndim != 2 or not outputs.shape[1]:
         raise SubjectError("the network does not give one number per class: name a classifier in [architecture]")
     return outputs.shape[1]
-

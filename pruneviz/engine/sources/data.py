@@ -37,8 +37,8 @@ def digit_samples(split: str, preparation: Preparation) -> Samples:
 def read(table: Mapping[str, Any], folder: Path, limits: gate.Limits = gate.LOCAL) -> Data:
     """The data that a card names, checked; `folder` is where the card lies."""
     split = table.get("split", "test")
-    found, sha256 = _digits(table) if "set" in table else _file(table, folder, split, limits)
-    layout = _layout(table.get("layout"), found[f"x_{split}"]) if f"x_{split}" in found else "NHW"
+    found, sha256 = _digits(table, split) if "set" in table else _file(table, folder, split, limits)
+    layout = _layout(table.get("layout"), found[f"x_{split}"])
     held_out = _samples(found, split, layout, table)
     training = _samples(found, "train", layout, table) if split != "train" and "x_train" in found else None
     if training is not None and training.stored.shape[1:] != held_out.stored.shape[1:]:
@@ -47,30 +47,33 @@ def read(table: Mapping[str, Any], folder: Path, limits: gate.Limits = gate.LOCA
     return Data(held_out, training, sha256)
 
 
-def _digits(table: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], str]:
+def _digits(table: Mapping[str, Any], split: str) -> tuple[dict[str, np.ndarray], str]:
     if table["set"] != "digits":
-        raise SubjectError(f"unknown data set {str(table['set'])[:64]!r}; there is digits; or name a file = \"….npz\"")
+        raise SubjectError(f'unknown data set {table["set"][:64]!r}; there is digits; or name a file = "….npz"')
+    if split not in ("train", "test"):
+        raise SubjectError(f"the digits have no split {split[:64]!r}; there are train and test")
     return digits.split(), digits.sha256()
 
 
 def _file(table: Mapping[str, Any], folder: Path, split: str, limits: gate.Limits) -> tuple[dict[str, np.ndarray], str]:
     """The arrays of the .npz file; labels come from the same file, or from the one that `labels` names."""
     labels = table.get("labels", "y")
-    apart = labels.endswith(".npz")
+    path, apart = folder / table["file"], folder / labels if labels.endswith(".npz") else None
     prefix = "y" if apart else labels
-    wanted = [f"{key}_{part}" for part in dict.fromkeys((split, "train")) for key in ("x", prefix)]
-    found, sha256 = gate.arrays(folder / table["file"], wanted, limits)
-    if apart:
-        others, other_sha256 = gate.arrays(folder / labels, [key for key in wanted if key.startswith("y_")], limits)
-        found, sha256 = found | others, f"{sha256}+{other_sha256}"
-    return {key if key.startswith("x_") else f"y_{key.removeprefix(f'{prefix}_')}": part for key, part in found.items()}, sha256
+    splits = dict.fromkeys((split, "train"))
+    images, sha256 = gate.arrays(path, [f"x_{part}" for part in splits], limits)
+    targets, targets_sha256 = gate.arrays(apart or path, [f"{prefix}_{part}" for part in splits], limits)
+    for found, key, where in ((images, f"x_{split}", path), (targets, f"{prefix}_{split}", apart or path)):
+        if key not in found:
+            held = ", ".join(gate.names(where)[:12]) or "nothing"
+            raise SubjectError(f"{where.name} holds no {key}; it holds {held}: add it, or choose another split")
+    renamed = {f"y_{key.removeprefix(f'{prefix}_')}": part for key, part in targets.items()}
+    return images | renamed, f"{sha256}+{targets_sha256}" if apart else sha256
 
 
 def _samples(found: dict[str, np.ndarray], split: str, layout: str, table: Mapping[str, Any]) -> Samples:
-    for key in (f"x_{split}", f"y_{split}"):
-        if key not in found:
-            raise SubjectError(f"the data holds no {key}; it holds {', '.join(sorted(found)) or 'none of what is needed'}: "
-                               "add it, or choose another split")
+    if f"y_{split}" not in found:
+        raise SubjectError(f"the data holds no labels for x_{split}: add y_{split}, or leave x_{split} out")
     images, labels = found[f"x_{split}"], found[f"y_{split}"]
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
@@ -109,8 +112,10 @@ def _layout(given: str | None, images: np.ndarray) -> str:
         first, last = images.shape[1] in CHANNELS, images.shape[3] in CHANNELS
         if first != last:
             return "NCHW" if first else "NHWC"
-    raise SubjectError(f"images of shape {_words(images.shape)} could be read in several ways or in none: "
-                       f"say [data] layout = {' or '.join(map(repr, LAYOUTS))}")
+    raise SubjectError(
+        f"images of shape {_words(images.shape)} could be read in several ways or in none: "
+        f"say [data] layout = {' or '.join(map(repr, LAYOUTS))}"
+    )
 
 
 def _preparation(table: Mapping[str, Any], channels: int) -> Preparation:

@@ -70,7 +70,7 @@ def check(table: Mapping[str, Any]) -> None:
     _check(table["architecture"], ARCHITECTURE, "[architecture]")
     _check(table["data"], DATA, "[data]")
     if ("file" in table["data"]) == ("set" in table["data"]):
-        raise SubjectError("[data] needs either file = \"….npz\" or set = \"digits\": give one of the two")
+        raise SubjectError('[data] needs either file = "….npz" or set = "digits": give one of the two')
 
 
 def _check(table: Mapping[str, Any], keys: Mapping[str, Key], where: str) -> None:

@@ -49,6 +49,7 @@ def train(
     optimizer = torch.optim.AdamW(_groups(network, decay), lr=rate)
     total = epochs * max(1, len(samples) // batch)
     step = 0
+    kind = next(network.parameters()).dtype
     network.requires_grad_(True).train()
     try:
         _apply(network, mask)
@@ -58,7 +59,7 @@ def train(
                 for group in optimizer.param_groups:
                     group["lr"] = rate * schedule(step / total)
                 inputs, labels = _shifted(samples.inputs(chosen), shift, generator), samples.labels[chosen]
-                outputs = network(inputs)
+                outputs = network(inputs.to(kind))
                 each = nn.functional.cross_entropy(outputs, labels)
                 optimizer.zero_grad()
                 each.backward()
@@ -88,7 +89,8 @@ def initialise(network: nn.Module, generator: torch.Generator) -> None:
     """Give every parameter a fresh value: matrices and kernels normal with variance 1/inputs (LeCun et al. 1998, §4.6),
     norms 1 and 0, biases 0.
 
-    Parameters that stand alone, as position and class tokens do, are normal with deviation 0.02.
+    Parameters that stand alone, as position and class tokens do, are normal with deviation 0.5: with few samples, places
+    have to differ from the start to be told apart at all.
     """
     with torch.no_grad():
         for module in network.modules():
@@ -105,7 +107,7 @@ def _initialise(key: str, parameter: Tensor, generator: torch.Generator) -> None
     elif key.endswith("weight") and parameter.ndim >= 2:
         nn.init.kaiming_normal_(parameter, nonlinearity="linear", generator=generator)
     else:
-        parameter.normal_(0, 0.02, generator=generator)
+        parameter.normal_(0, 0.5, generator=generator)
 
 
 def _groups(network: nn.Module, decay: float) -> list[dict]:

@@ -33,23 +33,21 @@ def make(folder: Path, how: Schooling) -> Path:
 
     The same settings, machine and thread count give the same file, byte for byte.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     network, moments = school(folder.name, how)
-    last = None
-    for last in moments:
-        pass
+    told = list(moments)
     held_out = digit_samples("test", preparation())
     story = {
         "data": f"scikit-learn's digits, sha256 {digits.sha256()}",
         "how": asdict(how),
         "torch": torch.__version__,
-        "training accuracy in the last epoch": last.accuracy if last else None,
+        "training accuracy in the last epoch": told[-1].accuracy if told else None,
         "held-out correct": f"{correct(network, held_out)} of {len(held_out)}",
     }
     target = folder / "weights.safetensors"
     # One key only: the format keeps several in no fixed order, and the file's hash is its name.
-    save_file(network.state_dict(), target, metadata={"pruneviz": json.dumps(story, sort_keys=True)})
+    target.write_bytes(save(network.state_dict(), metadata={"pruneviz": json.dumps(story, sort_keys=True)}))
     return target
 
 

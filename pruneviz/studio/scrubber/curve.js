@@ -74,7 +74,7 @@ function curveWords(panel) {
     `${accuracyText(accuracy[0])} at ${at[0]} percent to ${accuracyText(accuracy[last])} at ${at[last]} percent${fall}`
 }
 
-const at_ = (cliff) => `${short(cliff.start)} and ${short(cliff.end)}${NBSP}%`
+const at_ = (cliff) => `${short(cliff.start)} and ${short(cliff.end)}${GAP}%`
 
 function seriesOf(panel, plot) {
   const trace = (line) => line.percent.map((value, i) => [plot.x(value), plot.y(line.accuracy[i])])
@@ -158,7 +158,7 @@ function axesOf(panel, plot, hero) {
     nodes.push(svg("text", { class: "pv-tick", x, y: plot.bottom + 30, "text-anchor": "middle" }, String(value)))
   }
   const [wide, narrow] = [`sparsity: % of the ${panel.noun} removed`, `sparsity, % of the ${panel.noun} removed`]
-  const hint = hero && plot.width > 620 ? "  ·  drag, or ← → 1 %, with Shift 10 %" : ""
+  const hint = hero && plot.width > 620 ? "  ·  drag, or ← → 1%, with Shift 10%" : ""
   nodes.push(
     svg("text", { class: "pv-axis", x: 0, y: 12, "text-anchor": "start" }, `accuracy on ${whole.format(panel.n)} held-out samples, %`),
     svg("text", { class: "pv-axis", x: (plot.left + plot.right) / 2, y: plot.bottom + 50, "text-anchor": "middle" },

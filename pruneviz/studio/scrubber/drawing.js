@@ -1,7 +1,8 @@
 // Small words for building and drawing: elements, SVG paths, numbers as a reader wants them.
 
 const SVG_NS = "http://www.w3.org/2000/svg"
-const NBSP = "\u00a0"
+// English sets the percent sign close; a name for it keeps every number on the page alike.
+const GAP = ""
 
 /** An HTML element: el("p", {class: "x", onclick: f}, child, "text"). */
 function el(tag, attributes = {}, ...children) {
@@ -42,12 +43,12 @@ function short(value, digits = 1) {
 }
 
 function percent(value, digits = 1) {
-  return short(value, digits) + NBSP + "%"
+  return short(value, digits) + GAP + "%"
 }
 
 /** Accuracies keep their decimal, so that the number does not change its width while dragging. */
 function accuracyText(value) {
-  return value.toFixed(1) + NBSP + "%"
+  return value.toFixed(1) + GAP + "%"
 }
 
 function points(value) {

@@ -1,14 +1,18 @@
 // The weights as a two-tone histogram: blue stays, hatched goes, and the threshold between them.
 
+const LOG_FLOOR = 0.5
+
 function buildHistogram(view) {
   const parts = { title: svg("title", {}, "histogram of the weights"), still: svg("g") }
   parts.kept = svg("path", { class: "pv-kept" })
   parts.gone = svg("path", { fill: `url(#${view.hatch})`, class: "pv-goneedge" })
   parts.fits = svg("g")
   parts.lines = svg("path", { class: "pv-threshold" })
+  parts.predicted = svg("path", { class: "pv-threshold pv-predicted" })
   parts.words = svg("text", { class: "pv-label pv-strong" }, "")
+  parts.foretold = svg("text", { class: "pv-label" }, "")
   parts.svg = svg("svg", { role: "img", class: "pv-chart" },
-    parts.title, parts.still, parts.kept, parts.gone, parts.fits, parts.lines, parts.words)
+    parts.title, parts.still, parts.kept, parts.gone, parts.fits, parts.lines, parts.predicted, parts.words, parts.foretold)
   parts.box = el("div", { class: "pv-plot" }, parts.svg)
   parts.legend = el("p", { class: "pv-legend" })
   parts.section = el("div", { class: "pv-hist", "data-pv": "histogram" }, parts.legend, parts.box)
@@ -27,11 +31,14 @@ function layoutHistogram(view) {
   const width = Math.max(260, Math.round(parts.box.clientWidth))
   const height = width < 520 ? 200 : 232
   const { edges, total } = data
-  const box = { left: 42, right: width - 18, top: 30, bottom: height - 44, low: edges[0], high: edges[edges.length - 1] }
+  const box = { left: 42, right: width - 18, top: data.predicted ? 46 : 30, bottom: height - 44, low: edges[0], high: edges[edges.length - 1] }
   box.x = (value) => box.left + ((value - box.low) / (box.high - box.low || 1)) * (box.right - box.left)
   const peak = Math.max(1, ...total, ...data.lines.flatMap((line) => line.share.map((share) => (share || 0) * panel.weights)))
   box.peak = peak * 1.04
-  box.y = (count) => box.bottom - (count / box.peak) * (box.bottom - box.top)
+  // On a logarithmic axis half a weight is the floor: a bin with one weight still shows, an empty one does not.
+  const depth = Math.log(box.peak / LOG_FLOOR)
+  const part = (count) => (data.log ? Math.log(Math.max(count, LOG_FLOOR) / LOG_FLOOR) / depth : count / box.peak)
+  box.y = (count) => box.bottom - part(count) * (box.bottom - box.top)
   parts.plot = box
   parts.bars = edges.slice(1).map((edge, b) => {
     const gap = (box.x(edge) - box.x(edges[b])) > 4 ? 0.6 : 0
@@ -59,8 +66,8 @@ function barPath(parts, counts, offset = 0) {
 }
 
 function histogramAxes(data, box, width) {
-  const nodes = [svg("text", { class: "pv-axis", x: 0, y: 12, "text-anchor": "start" }, "weights per bin")]
-  for (const value of niceTicks(0, box.peak, 3)) {
+  const nodes = [svg("text", { class: "pv-axis", x: 0, y: 12, "text-anchor": "start" }, data.log ? "weights per bin, logarithmic" : "weights per bin")]
+  for (const value of data.log ? decades(box.peak) : niceTicks(0, box.peak, 3)) {
     const y = box.y(value)
     nodes.push(svg("line", { class: value ? "pv-grid" : "pv-zero", x1: box.left, x2: box.right, y1: y, y2: y }))
     nodes.push(svg("text", { class: "pv-tick", x: box.left - 8, y, "text-anchor": "end" }, compact(value)))
@@ -72,6 +79,10 @@ function histogramAxes(data, box, width) {
   }
   nodes.push(svg("text", { class: "pv-axis pv-strong", x: (box.left + box.right) / 2, y: box.bottom + 36, "text-anchor": "middle" }, data.label))
   return nodes
+}
+
+function decades(peak) {
+  return Array.from({ length: Math.floor(Math.log10(peak)) + 1 }, (_, power) => 10 ** power)
 }
 
 function compact(value) {
@@ -109,19 +120,26 @@ function moveHistogram(view, value) {
   const bins = data.gone.bins
   const node = clamp(Math.round((value / 100) * (parts.gones.length / bins - 1)), 0, parts.gones.length / bins - 1)
   parts.gone.setAttribute("d", barPath(parts, parts.gones, node * bins))
-  const threshold = data.threshold ? data.threshold[node] : null
-  if (threshold === null || threshold === undefined || value <= 0) {
-    parts.lines.setAttribute("d", "")
-    return say(parts.words, "")
-  }
+  const threshold = value > 0 && data.threshold ? data.threshold[node] : null
+  rule(parts, parts.lines, parts.words, threshold, parts.plot.top - 6, (t) => `|w| < ${t} goes`)
+  const predicted = value > 0 && data.predicted ? data.predicted[node] : null
+  rule(parts, parts.predicted, parts.foretold, predicted, parts.plot.top - 22, (t) => `${data.predicted_name} ${t}`)
+}
+
+/** A line at ±t with its words beside the right one; nothing where there is no t, or where it lies outside. */
+function rule(parts, path, words, t, y, text) {
   const { plot } = parts
-  const right = plot.x(Math.min(threshold, plot.high))
-  const left = plot.low < 0 ? plot.x(Math.max(-threshold, plot.low)) : null
-  const rule = (x) => `M${x.toFixed(1)} ${plot.top - 4}V${plot.bottom}`
-  parts.lines.setAttribute("d", rule(right) + (left === null ? "" : rule(left)))
-  const roomy = right + 130 < plot.right
-  parts.words.setAttribute("x", roomy ? right + 8 : right - 8)
-  parts.words.setAttribute("y", plot.top - 4)
-  parts.words.setAttribute("text-anchor", roomy ? "start" : "end")
-  say(parts.words, `|w| < ${threshold >= 1e-3 ? threshold.toPrecision(3) : small(threshold)} goes`)
+  if (t === null || t === undefined) {
+    path.setAttribute("d", "")
+    return say(words, "")
+  }
+  const stroke = (x) => `M${x.toFixed(1)} ${y + 2}V${plot.bottom}`
+  const right = plot.x(Math.min(t, plot.high))
+  const left = plot.low < 0 ? stroke(plot.x(Math.max(-t, plot.low))) : ""
+  path.setAttribute("d", t <= plot.high ? stroke(right) + left : "")
+  const roomy = right + 170 < plot.right
+  words.setAttribute("x", roomy ? right + 8 : right - 8)
+  words.setAttribute("y", y)
+  words.setAttribute("text-anchor", roomy ? "start" : "end")
+  say(words, text(t >= 1e-3 ? t.toPrecision(3) : small(t)))
 }

@@ -41,6 +41,7 @@ function boxAt(x, y, anchor, width, height, gap = 3) {
 
 /** The height of a polyline at x. */
 function heightAt(line, x) {
+  if (line.length < 2) return line[0][1]
   let i = 1
   while (i < line.length - 1 && line[i][0] < x) i++
   const [[ax, ay], [bx, by]] = [line[i - 1], line[i]]

@@ -78,7 +78,7 @@ function goneOf(row, value) {
 function moveRow(row, view) {
   const gone = goneOf(row, view.value)
   const { own, locked } = stateOf(row)
-  row.gone.style.width = gone + "%"
+  row.gone.style.clipPath = `inset(0 ${100 - gone}% 0 0)` // clipping repaints; a width would lay the page out again
   if (!row.hand.held) row.input.value = gone
   const kept = percent(100 - gone, gone > 0 && 100 - gone < 10 ? 1 : 0)
   say(row.kept, gone >= 99.995 ? "nothing left" : `keeps ${kept}`)

@@ -73,7 +73,11 @@ class FitLine:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Histogram:
-    """Weights per bin: edges [B+1], total [B], gone [P, B] of them removed, threshold [P] where there is one for all."""
+    """Weights per bin: edges [B+1], total [B], gone [P, B] of them removed, threshold [P] where there is one for all.
+
+    `predicted` [P] is a second threshold that `predicted_name` foretells, drawn dashed; `log` makes the count's axis
+    logarithmic.
+    """
 
     edges: np.ndarray
     total: np.ndarray
@@ -81,6 +85,9 @@ class Histogram:
     threshold: np.ndarray | None = None
     lines: tuple[FitLine, ...] = ()
     label: str = "weight value w"
+    predicted: np.ndarray | None = None
+    predicted_name: str = ""
+    log: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -213,6 +220,9 @@ def _histogram(histogram: Histogram | None) -> dict[str, object] | None:
         "threshold": None if histogram.threshold is None else [_digits(value) for value in histogram.threshold],
         "lines": [_fit(line, edges) for line in histogram.lines],
         "label": histogram.label,
+        "predicted": None if histogram.predicted is None else [_digits(value) for value in histogram.predicted],
+        "predicted_name": histogram.predicted_name,
+        "log": bool(histogram.log),
     }
 
 

@@ -1,0 +1,113 @@
+"""Without a screen: JSON on standard output, errors as one sentence on standard error and exit code 2."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from pruneviz.__main__ import main
+
+
+def run(capsys, *arguments):
+    code = main(list(arguments))
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def answer(capsys, *arguments):
+    code, out, err = run(capsys, *arguments)
+    assert code == 0, err
+    return json.loads(out)
+
+
+def test_evaluate_says_everything(capsys):
+    found = answer(capsys, "evaluate", "--subject", "digits_mlp", "--amount", "0.8", "--json")
+    assert {"metric", "value", "correct", "n", "interval", "dense_value", "amount", "sparsity", "threshold", "energy_removed", "layers", "mask_sha256", "seed"} <= set(found)  # fmt: skip
+    weights = sum(layer["weights"] for layer in found["layers"])
+    assert found["removed"] == round(0.8 * weights) == weights - sum(layer["kept"] for layer in found["layers"])
+    assert found["sparsity"] == found["removed"] / weights and found["n"] == 500 and found["calibration_n"] == 0
+    assert found["correct"] / 500 == found["value"] and found["interval"][0] < found["value"] < found["interval"][1]
+
+
+def test_the_mask_can_be_recomputed_from_the_file_alone(capsys):
+    """Global magnitude by hand, from the safetensors file: the same sha256."""
+    from safetensors.numpy import load_file
+
+    from pruneviz.shipped import SAMPLES
+
+    found = answer(capsys, "evaluate", "--subject", "digits_mlp", "--amount", "0.6")
+    weights = {layer["name"]: None for layer in found["layers"]}
+    stored = load_file(SAMPLES / "digits_mlp" / "weights.safetensors")
+    flat = np.concatenate([np.abs(stored[name]).reshape(-1) for name in weights])
+    order = np.argsort(flat, kind="stable")
+    keep = np.ones(flat.size, bool)
+    keep[order[: round(0.6 * flat.size)]] = False
+    digest, start, parts = hashlib.sha256(), 0, {}
+    for name in weights:
+        size = stored[name].size
+        parts[name] = keep[start : start + size]
+        start += size
+    for name in sorted(parts):
+        digest.update(name.encode() + b"\0" + json.dumps(list(stored[name].shape)).encode())
+        digest.update(np.packbits(parts[name], bitorder="little").tobytes())
+    assert found["mask_sha256"] == digest.hexdigest()
+    assert found["threshold"] == pytest.approx(float(flat[order[round(0.6 * flat.size) - 1]]), abs=0)
+
+
+@pytest.mark.parametrize("criterion", ["magnitude", "gradient", "obd", "random"])
+@pytest.mark.parametrize("scope", ["global", "layer", "std", "erk", "lamp"])
+def test_a_curve_has_the_points_of_evaluate(capsys, criterion, scope):
+    common = ("--subject", "digits_mlp", "--criterion", criterion, "--scope", scope)
+    found = answer(capsys, "curve", *common, "--amounts", "0,.5,1")
+    one = answer(capsys, "evaluate", *common, "--amount", ".5")
+    assert [point["amount"] for point in found["points"]] == [0.0, 0.5, 1.0]
+    assert {key: found["points"][1][key] for key in ("value", "correct", "n", "sparsity", "interval")} == {
+        key: one[key] for key in ("value", "correct", "n", "sparsity", "interval")
+    }
+    assert found["points"][0]["value"] == found["dense_value"] == one["dense_value"]
+    assert (one["threshold"] is None) == (scope != "global")
+
+
+def test_the_seed_is_the_draw(capsys):
+    command = ("evaluate", "--subject", "digits_mlp", "--criterion", "random", "--amount", ".5")
+    one, same, other = (answer(capsys, *command, "--seed", seed)["mask_sha256"] for seed in ("1", "1", "2"))
+    assert one == same != other
+
+
+def test_held_out_calibration_sets_a_quarter_aside(capsys):
+    command = ("evaluate", "--subject", "digits_mlp", "--amount", ".5", "--calibration", "held-out")
+    found = answer(capsys, *command, "--criterion", "gradient")
+    assert (found["calibration"], found["calibration_n"], found["n"]) == ("held-out", 125, 375)
+    assert answer(capsys, *command, "--criterion", "magnitude")["n"] == 500
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--criterion", "taylr"), "unknown criterion 'taylr'; there are"),
+        (("--scope", "galaxy"), "unknown scope 'galaxy'; there are"),
+        (("--granularity", "atom"), "unknown granularity 'atom'; there are weight"),
+        (("--subject", "nobody"), "nobody"),
+        (("--spare", "nowhere"), "no layer 'nowhere'"),
+        (("--own", "fc1.weight"), "not LAYER=AMOUNT"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_2(capsys, arguments, said):
+    code, out, err = run(capsys, "evaluate", "--subject", "digits_mlp", *arguments)
+    assert code == 2 and out == "" and said in err and err.count("\n") == 1 and "Traceback" not in err
+
+
+@pytest.mark.parametrize("arguments", [("--amount", "2"), ("--amount", "nan"), ("--amount", "half"), ("--nonfinite", "maybe")])
+def test_bad_numbers_are_one_sentence_and_exit_2(capsys, arguments):
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", "--subject", "digits_mlp", *arguments])
+    said = capsys.readouterr()
+    assert stop.value.code == 2 and said.out == "" and said.err.count("\n") == 1
+
+
+def test_doctor_knows_what_is_here(capsys):
+    found = answer(capsys, "doctor")
+    assert found["ok"] and found["packages"]["torch"] and "digits_cnn" in found["samples"]
