@@ -34,7 +34,7 @@ bench: setup
 	$(BIN)/python -m benchmarks
 
 samples: setup
-	for folder in sample_models/*/make.py; do $(BIN)/python $$folder || exit 1; done
+	for made in sample_models/*/make.py; do $(BIN)/python -m sample_models.$$(basename $$(dirname $$made)).make || exit 1; done
 
 screens: setup
 	$(BIN)/python -m tests.browser.screens

@@ -27,7 +27,11 @@ def main(kinds: list[str]) -> None:
         for row in found:
             print(f"{kind:10} {row['name']:58} {row['ratio']:9.2f} {row['unit']:22} {row.get('note', '')}", flush=True)
     if not kinds:
-        where = {"threads": torch.get_num_threads(), "torch": torch.__version__, "processor": platform.processor() or platform.machine()}
+        where = {
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+            "processor": platform.processor() or platform.machine(),
+        }
         LATEST.write_text(json.dumps({"machine": where, "rows": rows}, indent=1) + "\n", "utf-8")
 
 

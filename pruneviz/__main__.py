@@ -88,7 +88,8 @@ def _evaluate(chosen: argparse.Namespace) -> int:
         "threshold": report.threshold,
         "energy_removed": report.energy_removed,
         "layers": [
-            {"name": layer.name, "weights": layer.weights, "kept": layer.kept, "zeros": layer.zeros, "energy_removed": layer.energy_removed}
+            {"name": layer.name, "weights": layer.weights, "kept": layer.kept, "zeros": layer.zeros,
+             "energy_removed": layer.energy_removed}
             for layer in report.layers
         ],
         "mask_sha256": report.mask_sha256,
@@ -120,7 +121,15 @@ def _curve(chosen: argparse.Namespace) -> int:
         for point in curve.points
     ]
     head = _head(recipe, curve, curve.calibration, curve.calibration_n)
-    return _print({**head, "n": len(standing.split.measured), "dense_value": curve.dense_value, "chance": curve.chance, "points": points})
+    return _print(
+        {
+            **head,
+            "n": len(standing.split.measured),
+            "dense_value": curve.dense_value,
+            "chance": curve.chance,
+            "points": points,
+        }
+    )
 
 
 def _doctor(_chosen: argparse.Namespace) -> int:

@@ -7,7 +7,6 @@ import os
 import platform
 import re
 import shutil
-import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,12 +28,10 @@ def examine() -> dict:
         elif found[name].partition("+")[0] != pin:
             advice.append(f"{name} is {found[name]}, tested with {pin}: run `make setup` for the tested one")
     needed = [name for name in wanted if found[name] is None and name not in _OPTIONAL]
-    if sys.version_info < (3, 11):
-        advice.append(f"Python {platform.python_version()} is too old: 3.11 or newer is needed")
     if not shutil.which("chromium"):
         advice.append("no chromium: browser tests are skipped; install your system's chromium package to run them")
     return {
-        "ok": not needed and sys.version_info >= (3, 11),
+        "ok": not needed,
         "python": platform.python_version(),
         "packages": found,
         "devices": _devices(),

@@ -19,9 +19,11 @@ def curve(values, n=500):
 
 def report(**how):
     score = {"value": 0.9, "correct": 450, "newly_wrong": 13, "newly_right": 0, "dense_value": 0.926, **how.pop("score", {})}
-    one = Score("accuracy", score["value"], score["correct"], 500, (0.87, 0.92), 0.1, score["dense_value"], 463, score["newly_wrong"], score["newly_right"])  # fmt: skip
+    flips = (score["newly_wrong"], score["newly_right"])
+    one = Score("accuracy", score["value"], score["correct"], 500, (0.87, 0.92), 0.1, score["dense_value"], 463, *flips)
     whole = {"weights": 1000, "removed": 580, "energy": 0.086, **how}
-    return Report("s", "c", "weight", "global", 0.58, 0, "none", 0, whole["weights"], whole["removed"], 0.58, 0.1, whole["energy"], (), "", "", one)  # fmt: skip
+    counts = (whole["weights"], whole["removed"], 0.58, 0.1, whole["energy"])
+    return Report("s", "c", "weight", "global", 0.58, 0, "none", 0, *counts, (), "", "", one)
 
 
 def test_the_cliff_is_the_steepest_tenth():

@@ -4,13 +4,13 @@ import streamlit as st
 
 from pruneviz.charts import criteria as criteria_charts
 from pruneviz.charts import truth as truth_charts
-from pruneviz.studio import bench, catalogue, kitchen, panels, show, words
+from pruneviz.studio import bench, catalogue, curves, insight, panels, show, words
 from pruneviz.studio.scrubber import scrubber
 
 recipe = bench.recipe_now()
 names = {key: one.name for key, one in catalogue.criteria().items()}
 amounts = {key: dict(recipe.unlinked).get(key, recipe.amount) for key in catalogue.order()}
-offered = kitchen.compared(recipe, amounts)
+offered = curves.compared(recipe, amounts)
 
 st.title(words.compared(offered), anchor=False)
 cards = [panels.criterion(names[one.key], one) for one in offered]
@@ -25,21 +25,21 @@ with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", ke
 pair = (recipe.criterion, recipe.against)
 left, right = st.columns(2, gap="large")
 with left:
-    show.chart(criteria_charts.agreement(kitchen.agreement(recipe, amounts), names), key="agreement")
+    show.chart(criteria_charts.agreement(insight.agreement(recipe, amounts), names), key="agreement")
     st.markdown(words.agreement())
 with right:
-    ranks, n = kitchen.ranks(recipe, pair), offered[0].sweep.weights
+    ranks, n = insight.ranks(recipe, pair), offered[0].sweep.weights
     of, words_of, at = zip(*((ranks[key], names[key], amounts[key]) for key in pair), strict=True)
     show.chart(criteria_charts.disagreement(of, n, words_of, at), key="disagreement")
 
 st.header("One weight at a time", anchor=False)
-layers = kitchen.layer_sizes(recipe.subject)
+layers = insight.layer_sizes(recipe.subject)
 with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="picking"):
     layer = bench.select("layer of the weight", "layer", [*layers], lambda name: layers[name][0], width=260)
     index = bench.number("weight", "pick", 0, layers[layer][1] - 1, width=170)
-    another = {"layer": layer, "pick": kitchen.next_pick(recipe, layer, index)}
+    another = {"layer": layer, "pick": insight.next_pick(recipe, layer, index)}
     st.button("Another weight", key="another", on_click=bench.change, kwargs=another)
-story = kitchen.story(recipe, layer, index)
+story = insight.story(recipe, layer, index)
 left, right = st.columns(2, gap="large")
 with left:
     show.table(words.story(story, names), "What each criterion says of this weight, and what happens")
@@ -49,7 +49,7 @@ with right:
 
 st.header("Predicted against true", anchor=False)
 bench.choose("weights deleted, one at a time", "sampled", (200, 500, 2000))
-found = show.progress("Deleting weights one at a time …", lambda told: kitchen.deletions(recipe, told))
+found = show.progress("Deleting weights one at a time …", lambda told: insight.deletions(recipe, told))
 for at, (place, key) in enumerate(zip(st.columns(2, gap="large"), pair, strict=True)):
     with place:
         show.chart(truth_charts.predicted_against_true(found, key, names), key=f"true-{at}")

@@ -4,11 +4,11 @@ import streamlit as st
 
 from pruneviz.charts import layers as layer_charts
 from pruneviz.charts import weights as weight_charts
-from pruneviz.studio import bench, kitchen, panels, show, words
+from pruneviz.studio import bench, curves, insight, panels, show, words
 from pruneviz.studio.scrubber import scrubber
 
 recipe = bench.recipe_now()
-shapes = {shape.name: shape for shape in kitchen.shapes(recipe.subject)}
+shapes = {shape.name: shape for shape in insight.shapes(recipe.subject)}
 shape = shapes.get(recipe.layer) or max(shapes.values(), key=lambda one: one.weights)
 
 st.title(weight_charts.verdict(shape), anchor=False)
@@ -17,8 +17,8 @@ with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", ke
     bench.choose("weights", "shape", ("signed", "absolute"), {"signed": "w", "absolute": "|w|"}.get)
     bench.choose("axis", "axis", ("linear", "log"))
 
-sweep, curve = kitchen.layer_sweep(recipe, shape.name), kitchen.layer_curve(recipe, shape.name)
-panel = panels.layer(recipe, shape, curve, sweep, kitchen.layer_report(recipe, shape.name))
+sweep, curve = curves.layer_sweep(recipe, shape.name), curves.layer_curve(recipe, shape.name)
+panel = panels.layer(recipe, shape, curve, sweep, curves.layer_report(recipe, shape.name))
 scrubber([panel], key="weights", on_commit=bench.take_commit)
 st.markdown(words.threshold(shape, recipe.amount))
 st.markdown(words.shape())
@@ -35,6 +35,6 @@ left, right = st.columns(2, gap="large")
 with left:
     show.chart(layer_charts.layers([*shapes.values()]), key="layers")
 with right:
-    damage, n, source = kitchen.damage(recipe)
+    damage, n, source = insight.damage(recipe)
     show.chart(layer_charts.damage(damage), key="damage")
     st.markdown(words.damage(n, source))

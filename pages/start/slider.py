@@ -3,12 +3,12 @@
 import streamlit as st
 
 from pruneviz import findings
-from pruneviz.studio import bench, catalogue, kitchen, panels, words
+from pruneviz.studio import bench, catalogue, curves, kitchen, panels, words
 from pruneviz.studio.scrubber import scrubber
 
 recipe = bench.recipe_now()
 report = kitchen.first_report(recipe)
-curve, complete = kitchen.curve(recipe)
+curve, complete = curves.curve(recipe)
 
 st.title(findings.headline(report), anchor=False)
 st.caption(words.start(report, curve))
@@ -23,10 +23,10 @@ scrubber(
             recipe,
             report,
             curve,
-            kitchen.sweep(recipe),
+            curves.sweep(recipe),
             title=catalogue.criteria()[recipe.criterion].name,
-            baseline=kitchen.baseline(recipe) if recipe.criterion != "random" else None,
-            tuned=kitchen.tuned(recipe),
+            baseline=curves.baseline(recipe) if recipe.criterion != "random" else None,
+            tuned=curves.tuned(recipe),
             trail=bench.trail(),
         )
     ],
@@ -36,7 +36,7 @@ scrubber(
     on_commit=bench.take_commit,
 )
 if not complete:
-    kitchen.watch_curve(recipe)
+    curves.watch_curve(recipe)
 
 left, right = st.columns(2, gap="large")
 with left:

@@ -127,8 +127,6 @@ def _off(said: float, true: float) -> str:
     ratio = said / true
     if 0.5 <= ratio <= 2:
         return (
-            f", {100 * abs(ratio - 1):.0f}% {'too much' if ratio > 1 else 'too little'}"
-            if abs(ratio - 1) >= 0.005
-            else ""
+            f", {100 * abs(ratio - 1):.0f}% {'too much' if ratio > 1 else 'too little'}" if abs(ratio - 1) >= 0.005 else ""
         )
     return f", {number(ratio)} × too much" if ratio > 1 else f", {number(1 / ratio)} × too little"

@@ -48,7 +48,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One opinion: its words, its formula, what it needs to see, and `saliency(Evidence) -> Tensor` of the weight's shape."""
+    """One opinion: its words, its formula, what it needs to see, and `saliency(Evidence)`, of the weight's shape."""
 
     key: str
     name: str
@@ -82,4 +82,6 @@ def _criterion(key: str, module: ModuleType) -> Criterion:
     text = inspect.getdoc(module)
     if not text:
         raise ValueError(f"criteria/{key}.py has no docstring: it is the text that visitors read, so write one")
-    return Criterion(key, getattr(module, "name", key), text, module.formula, module.paper, tuple(module.needs), module.saliency)
+    return Criterion(
+        key, getattr(module, "name", key), text, module.formula, module.paper, tuple(module.needs), module.saliency
+    )

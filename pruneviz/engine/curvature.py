@@ -11,7 +11,7 @@ rest and sums of branches have no bend: there the first part is all of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -20,7 +20,7 @@ from torch.autograd.graph import GradientEdge, Node
 from pruneviz.engine.bends import derivatives
 from pruneviz.engine.rehearsal import Rehearsal, chunks, differentiating, spread, sums, tallies
 from pruneviz.engine.tally import Tally
-from pruneviz.engine.tape import OPERANDS, SMOOTH, Product, Tape, operation, read, reachable
+from pruneviz.engine.tape import OPERANDS, SMOOTH, Product, Tape, operation, reachable, read
 
 EXACT, GAUSS_NEWTON, FISHER = "exact", "Gauss-Newton", "empirical Fisher"
 MOST_CLASSES = 50  # one backward pass per class: beyond this the Fisher's single one is the affordable answer

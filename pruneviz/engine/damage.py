@@ -27,7 +27,9 @@ def damage(subject: Subject, mask: Mask, inputs: Tensor) -> tuple[LayerDamage, .
         for layer in subject.layers:
             owner = layer.name.rpartition(".")[0]
             module = dense.get_submodule(owner)
-            hooks.append(module.register_forward_hook(_compare(masked.get_submodule(owner), moved[layer.name]), with_kwargs=True))
+            hooks.append(
+                module.register_forward_hook(_compare(masked.get_submodule(owner), moved[layer.name]), with_kwargs=True)
+            )
         with torch.inference_mode():
             for batch in inputs.split(256):
                 dense(batch)

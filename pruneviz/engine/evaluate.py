@@ -69,13 +69,11 @@ def stand(subject: Subject, recipe: Recipe) -> Standing:
         inputs, labels = samples.inputs(parts.calibration), samples.labels[parts.calibration]
     started = time.perf_counter()
     weights = subject.tensors()
-    if subject.nonfinite and recipe.nonfinite == "refuse":
+    if recipe.nonfinite == "refuse":
         _refuse_nonfinite(subject)
     scores, gathered = evidences.scores(subject, chosen, inputs, labels, seed=recipe.seed)
     plain = recipe.criterion == "magnitude"
-    ranking = rank(
-        subject.layers, weights, None if plain else scores, scope=recipe.scope, nonfinite=recipe.nonfinite
-    )
+    ranking = rank(subject.layers, weights, None if plain else scores, scope=recipe.scope, nonfinite=recipe.nonfinite)
     return Standing(ranking, parts, tuple(scores), time.perf_counter() - started, gathered.curvature)
 
 
@@ -111,9 +109,7 @@ def evaluate(subject: Subject, recipe: Recipe, standing: Standing, workspace: Wo
     )
 
 
-def curve(
-    subject: Subject, recipe: Recipe, standing: Standing, workspace: Workspace, amounts: Sequence[float]
-) -> Curve:
+def curve(subject: Subject, recipe: Recipe, standing: Standing, workspace: Workspace, amounts: Sequence[float]) -> Curve:
     """Accuracy at each of `amounts`: one shot, no fine-tuning."""
     started = time.perf_counter()
     points = tuple(curve_points(recipe, standing, workspace, amounts))
@@ -133,9 +129,7 @@ def curve(
     )
 
 
-def curve_points(
-    recipe: Recipe, standing: Standing, workspace: Workspace, amounts: Sequence[float]
-) -> Iterator[CurvePoint]:
+def curve_points(recipe: Recipe, standing: Standing, workspace: Workspace, amounts: Sequence[float]) -> Iterator[CurvePoint]:
     """The points of a curve one by one, so that whoever iterates may stop, or draw what is there already."""
     own = recipe.own_amounts()
     dense = workspace.dense()
@@ -198,22 +192,30 @@ def _notes(
     subject: Subject, layers: tuple[LayerReport, ...], removed: int, energy: float, standing: Standing
 ) -> tuple[str, ...]:
     notes = []
-    if removed and energy == 0 and not subject.nonfinite:
+    broken = sum(nonfinite(subject).values())
+    if removed and energy == 0 and not broken:
         notes.append(f"All {removed:,} removed weights were zero already: the network computes what it computed before.")
     empty = [layer.label for layer in layers if layer.kept == 0 and layer.weights]
     if empty and removed < subject.weights:
         notes.append(f"No weight is left in {', '.join(empty)}: nothing of the input gets past a layer without weights.")
-    if subject.nonfinite:
-        count = sum(count for _, count in subject.nonfinite)
-        notes.append(f"{count:,} weights are NaN or infinite; they were ranked first.")
+    if broken:
+        notes.append(f"{broken:,} weights are NaN or infinite; they were ranked first.")
     if standing.curvature:
         notes.append(f"Curvature: {standing.curvature}.")
     return tuple(notes)
 
 
+def nonfinite(subject: Subject) -> dict[str, int]:
+    """Prunable weights that are NaN or infinite, per layer; other parameters have no rank and do not count here."""
+    prunable = {layer.name for layer in subject.layers}
+    return {name: count for name, count in subject.nonfinite if name in prunable}
+
+
 def _refuse_nonfinite(subject: Subject) -> None:
-    where = ", ".join(f"{name}: {count}" for name, count in subject.nonfinite)
-    raise ValueError(
-        f"{subject.title} has weights that are NaN or infinite ({where}), which have no rank; "
-        "use --nonfinite remove to have them removed first, or repair the file"
-    )
+    found = nonfinite(subject)
+    if found:
+        where = ", ".join(f"{name}: {count}" for name, count in found.items())
+        raise ValueError(
+            f"{subject.title} has weights that are NaN or infinite ({where}), which have no rank; "
+            "use --nonfinite remove to have them removed first, or repair the file"
+        )

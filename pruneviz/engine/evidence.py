@@ -12,7 +12,7 @@ from torch import Tensor
 from pruneviz.engine.criterion import Criterion, Evidence, Need
 from pruneviz.engine.curvature import error, hessian_diagonal
 from pruneviz.engine.rehearsal import Rehearsal, chunks, differentiating, rehearse, sums
-from pruneviz.engine.subject import Subject
+from pruneviz.engine.subject import Layer, Subject
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,20 +30,15 @@ def gather(
 ) -> Gathered:
     """Looks at calibration data [N, …] with labels [N], once per need. The subject stays as it is, to the bit."""
     start, asked = time.perf_counter(), frozenset(needs) - {"weight"}
-    found: dict[str, dict[str, Tensor]] = {}
-    n, word = 0, ""
+    found, n, word = {}, 0, ""
     if asked:
-        inputs, labels = _checked(subject, asked, inputs, labels)
-        n, rehearsal = len(inputs), rehearse(subject, inputs)
-        _check_labels(labels, rehearsal.classes)
-        if "gradient" in asked:
-            found["gradient"] = mean_gradient(rehearsal, inputs, labels)
-        if "absolute_gradient" in asked:
-            found["absolute_gradient"] = mean_absolute_gradient(rehearsal, inputs, labels)
-        if "hessian_diagonal" in asked:
-            found["hessian_diagonal"], word = hessian_diagonal(rehearsal, inputs, labels)
+        with differentiating():
+            inputs, labels = _checked(subject, asked, inputs, labels)
+            n, rehearsal = len(inputs), rehearse(subject, inputs)
+            _check_labels(labels, rehearsal.classes)
+            found, word = _derivatives(rehearsal, asked, inputs, labels)
     evidence = tuple(
-        Evidence(layer.name, subject.parameter(layer), seed, **{need: parts[layer.name] for need, parts in found.items()})
+        Evidence(layer.name, _weight(subject, layer), seed, **{need: parts[layer.name] for need, parts in found.items()})
         for layer in subject.layers
     )
     return Gathered(evidence, n, time.perf_counter() - start, word)
@@ -79,9 +74,27 @@ def mean_absolute_gradient(rehearsal: Rehearsal, inputs: Tensor, labels: Tensor)
     return {name: value.div_(len(inputs)) for name, value in total.items()}
 
 
-def _checked(
-    subject: Subject, asked: frozenset[str], inputs: Tensor | None, labels: Tensor | None
-) -> tuple[Tensor, Tensor]:
+def _derivatives(
+    rehearsal: Rehearsal, asked: frozenset[str], inputs: Tensor, labels: Tensor
+) -> tuple[dict[str, dict[str, Tensor]], str]:
+    """What was asked for, by need and layer, and what the curvature is."""
+    found, word = {}, ""
+    if "gradient" in asked:
+        found["gradient"] = mean_gradient(rehearsal, inputs, labels)
+    if "absolute_gradient" in asked:
+        found["absolute_gradient"] = mean_absolute_gradient(rehearsal, inputs, labels)
+    if "hessian_diagonal" in asked:
+        found["hessian_diagonal"], word = hessian_diagonal(rehearsal, inputs, labels)
+    return found, word
+
+
+def _weight(subject: Subject, layer: Layer) -> Tensor:
+    """The weight itself, or, where it is stored in half precision, in the precision that saliencies are computed in."""
+    weight = subject.parameter(layer)
+    return weight.float() if weight.dtype in (torch.float16, torch.bfloat16) else weight
+
+
+def _checked(subject: Subject, asked: frozenset[str], inputs: Tensor | None, labels: Tensor | None) -> tuple[Tensor, Tensor]:
     wish = " and ".join(sorted(asked)).replace("_", " ")
     if inputs is None or labels is None or not len(inputs):
         raise ValueError(
@@ -90,8 +103,7 @@ def _checked(
         )
     if len(inputs) != len(labels):
         raise ValueError(f"{len(inputs)} calibration samples came with {len(labels)} labels; give one label per sample")
-    with torch.inference_mode(False):
-        return (inputs.clone() if inputs.is_inference() else inputs.detach()), labels.clone().long()
+    return (inputs.clone() if inputs.is_inference() else inputs.detach()), labels.clone().long()
 
 
 def _check_labels(labels: Tensor, classes: int) -> None:

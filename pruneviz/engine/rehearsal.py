@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.engine.subject import Subject
-from pruneviz.engine.tape import Kind, Tape, read
 from pruneviz.engine.tally import LAYOUTS, Layout, Tally
+from pruneviz.engine.tape import Kind, Tape, read
 
 # What one chunk of samples may keep: 64 M floats are 256 MB.
 ROOM = 2**26
@@ -50,9 +50,9 @@ def differentiating() -> Iterator[None]:
 
 def rehearse(subject: Subject, inputs: Tensor) -> Rehearsal:
     """A private network for `inputs` [N, …], after a first look at two samples."""
-    network, weights = _private(subject, inputs.dtype if inputs.is_floating_point() else torch.float32)
     few = inputs[:2]
     with differentiating():
+        network, weights = _private(subject, inputs.dtype if inputs.is_floating_point() else torch.float32)
         logits = network(few)
         if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(few):
             got = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
@@ -106,9 +106,7 @@ def sums(rehearsal: Rehearsal, inputs: Tensor, labels: Tensor, cotangents: Cotan
 def _private(subject: Subject, dtype: torch.dtype) -> tuple[nn.Module, dict[str, nn.Parameter]]:
     """The skeleton with parameters of its own over the same memory, tied ones still tied, and copies of the buffers."""
     network = subject.skeleton().eval()
-    weights = {
-        layer.name: nn.Parameter(network.get_parameter(layer.name).detach().to(dtype)) for layer in subject.layers
-    }
+    weights = {layer.name: nn.Parameter(network.get_parameter(layer.name).detach().to(dtype)) for layer in subject.layers}
     known = {name: weights[layer.name] for layer in subject.layers for name in (layer.name, *layer.aliases)}
     own = set(map(id, weights.values()))
     same = {id(network.get_parameter(name)): weight for name, weight in known.items()}

@@ -25,7 +25,7 @@ class Preparation:
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Stored samples [N, C, H, W] (any number type) and labels [N] (int64), with the preparation that the network expects."""
+    """Stored samples [N, C, H, W] (any number type) and labels [N] (int64), with the preparation that the network needs."""
 
     stored: Tensor
     labels: Tensor

@@ -52,7 +52,7 @@ def _kept(kept_at: np.ndarray, sizes: list[int]) -> np.ndarray:
 
 
 def _thresholds(standing, nodes, own, only: str, sizes: np.ndarray, kept_at: np.ndarray) -> np.ndarray | None:
-    """The largest removed score at each node, [P]: one for all layers under the global scope, one layer's own with `only`."""
+    """The largest removed score at each node, [P]: one for all layers if the scope is global, one layer's with `only`."""
     if only:
         leaving = np.zeros(STAYS)
         np.maximum.at(leaving, kept_at, np.nan_to_num(sizes, posinf=0))

@@ -19,7 +19,9 @@ LAYOUTS: tuple[Layout, ...] = ("samples first", "samples last")
 PAIRED = 4  # up to this many places, pairs of places cost less than forming every G
 BLOCK = 2**18  # floats of G at a time: they stay in the cache between being formed and being summed
 THIN = 32  # from this many places and inputs on, joining directions to one wide product pays
-WAITING = 2**23  # floats of δ that wait for each other, so that the patches of a convolution are laid out once for many directions
+WAITING = (
+    2**23
+)  # floats of δ that wait for each other, so that the patches of a convolution are laid out once for many directions
 
 
 class Tally:
@@ -35,12 +37,15 @@ class Tally:
     @staticmethod
     def fits(products: list[Product], layout: Layout, samples: int) -> bool:
         """Whether samples can be told apart in these products: their number divides the rows."""
-        return all(
-            layout == LAYOUTS[0] and len(product.inputs) == samples
-            if product.is_convolution
-            else len(product.inputs) % samples == 0
-            for product in products
-        ) and len({_groups(product) for product in products}) == 1
+        return (
+            all(
+                layout == LAYOUTS[0] and len(product.inputs) == samples
+                if product.is_convolution
+                else len(product.inputs) % samples == 0
+                for product in products
+            )
+            and len({_groups(product) for product in products}) == 1
+        )
 
     def add(self, flows: list[Tensor], times: Tensor | None = None) -> None:
         """Adds one direction: `flows` are the gradients at the products' outputs, `times` [n] weighs the samples."""
@@ -49,7 +54,9 @@ class Tally:
         if places == 1 and self.power == 1:
             self._add_to_pairs(deltas.abs().unsqueeze(-1), times)
         elif places == 1 and self.paired is not None:
-            self.paired.addcmul_((deltas if times is None else deltas * times.view(-1, 1, 1, 1))[..., None], deltas[..., None])
+            self.paired.addcmul_(
+                (deltas if times is None else deltas * times.view(-1, 1, 1, 1))[..., None], deltas[..., None]
+            )
         elif places <= PAIRED and self.power == 2:
             self._add_to_pairs(_pairs(deltas), times)
         else:
@@ -125,10 +132,12 @@ class Tally:
 
     def _patches(self, part: slice = slice(None)) -> Tensor:
         """What flowed in at each place, of the samples in `part`: [n, G, P, T]."""
-        return _joined([
-            _unfolded(product, product.inputs[part], self.groups) if product.is_convolution else self._rows(product.inputs)[part]
-            for product in self.products
-        ])  # fmt: skip
+        return _joined([self._flowed_in(product, part) for product in self.products])
+
+    def _flowed_in(self, product: Product, part: slice) -> Tensor:
+        if product.is_convolution:
+            return _unfolded(product, product.inputs[part], self.groups)
+        return self._rows(product.inputs)[part]
 
 
 def _unfolded(product: Product, inputs: Tensor, groups: int) -> Tensor:

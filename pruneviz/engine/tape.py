@@ -17,16 +17,19 @@ from torch.autograd.graph import GradientEdge, Node
 Kind = Literal["piecewise linear", "smooth", "other"]
 
 # Linear in what flows in; shapes and sums, nothing else.
-LINEAR = frozenset(
-    "View UnsafeView ReshapeAlias AsStrided T Transpose Permute Expand Squeeze Unsqueeze Slice Select Cat Stack Clone Alias"
-    " Add Sub Rsub Neg Sum Mean AvgPool2D AdaptiveAvgPool2D MkldnnAdaptiveAvgPool2D ConstantPadNd ReflectionPad2D"
-    " ReplicationPad2D UpsampleNearest2D UpsampleBilinear2D ToCopy Split SplitWithSizes Unbind PixelShuffle Index Roll Flip"
-    .split()
-)  # fmt: skip
+LINEAR = frozenset({
+    "View", "UnsafeView", "ReshapeAlias", "AsStrided", "T", "Transpose", "Permute", "Expand", "Squeeze", "Unsqueeze",
+    "Slice", "Select", "Cat", "Stack", "Clone", "Alias", "Add", "Sub", "Rsub", "Neg", "Sum", "Mean", "AvgPool2D",
+    "AdaptiveAvgPool2D", "MkldnnAdaptiveAvgPool2D", "ConstantPadNd", "ReflectionPad2D", "ReplicationPad2D",
+    "UpsampleNearest2D", "UpsampleBilinear2D", "ToCopy", "Split", "SplitWithSizes", "Unbind", "PixelShuffle", "Index",
+    "Roll", "Flip",
+})  # fmt: skip
 # Linear on each side of a finite number of borders: the second derivative is zero wherever there is one.
-PIECES = frozenset("Relu LeakyRelu Hardtanh Threshold MaxPool2DWithIndices AdaptiveMaxPool2D Abs Clamp".split())
+PIECES = frozenset(
+    {"Relu", "LeakyRelu", "Hardtanh", "Threshold", "MaxPool2DWithIndices", "AdaptiveMaxPool2D", "Abs", "Clamp"}
+)
 # Elementwise and curved; `pruneviz.engine.bends` has their derivatives.
-SMOOTH = frozenset("Tanh Sigmoid Gelu Silu Softplus Elu Mish Hardswish LogSigmoid".split())
+SMOOTH = frozenset({"Tanh", "Sigmoid", "Gelu", "Silu", "Softplus", "Elu", "Mish", "Hardswish", "LogSigmoid"})
 # Products: linear in each operand; the bias, where there is one, is only added.
 OPERANDS = {"Addmm": (1, 2), "Mm": (0, 1), "Bmm": (0, 1), "Convolution": (0, 1), "PreluKernel": (0, 1), "Mul": (0, 1)}
 

@@ -125,7 +125,7 @@ def choose(label: str, field: str, options: Sequence[Any], name: Callable[[Any],
     now = getattr(recipe_now(), field)
     st.session_state[field] = now if now in options else options[0]
     st.segmented_control(
-        label, options, format_func=name, key=field, required=True, on_change=_take, args=(field,), **how
+        label, options, format_func=name, key=field, required=True, wrap=True, on_change=_take, args=(field,), **how
     )
 
 

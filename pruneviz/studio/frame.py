@@ -27,9 +27,7 @@ async def lifespan(_server):
 def open_page() -> None:
     """Everything but the page itself, then the page."""
     st.set_page_config(page_title="PruneViz", page_icon="✂️", layout="wide", initial_sidebar_state="collapsed")
-    pages = [
-        st.Page(path, title=title, url_path=url, default=at == 0) for at, (path, title, url) in enumerate(PAGES)
-    ]
+    pages = [st.Page(path, title=title, url_path=url, default=at == 0) for at, (path, title, url) in enumerate(PAGES)]
     page = st.navigation(pages, position="hidden")
     bench.check_with(kitchen.trouble)
     recipe = bench.open_bench(kitchen.trouble)
@@ -64,7 +62,7 @@ def _strip(report: Report) -> None:
         left = f"{report.left:,} of {report.weights:,} weights left"
         _figure("sparsity", findings.percent(report.sparsity), left, "strip-sparsity")
         value = findings.percent(score.value)
-        _figure(f"accuracy on {score.n:,} held-out images", value, f"interval {low} to {high}", "accuracy")
+        _figure(f"accuracy, {score.n:,} held-out images", value, f"interval {low} to {high}", "accuracy")
         flips = f"{score.newly_wrong:,} newly wrong, {score.newly_right:,} newly right"
         _figure("against dense", findings.against_dense(report), flips, "strip-against")
         _figure("Σw² removed", findings.percent(report.energy_removed), "squared weight", "strip-energy")
@@ -83,6 +81,7 @@ def _style() -> None:
         ".st-key-strip [data-testid='stMetricDelta']{background:none;padding:0;font-size:.8rem}"
         ".st-key-strip{border-block:1px solid rgba(128,128,128,.25);padding-block:.5rem;column-gap:2.25rem}"
         ".st-key-frame{gap:.5rem}"
+        "@media(max-width:640px){.st-key-strip{column-gap:1.25rem}}"
         "[data-testid='stHeader']{background:none;height:2.5rem;min-height:2.5rem}"
         "</style>"
     )

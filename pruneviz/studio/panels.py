@@ -9,7 +9,7 @@ import numpy as np
 from pruneviz import findings, law
 from pruneviz.recipe import Recipe
 from pruneviz.report import Curve, Fit, LayerShape, Report, Sweep
-from pruneviz.studio import kitchen
+from pruneviz.studio import curves
 from pruneviz.studio.scrubber import Cliff, Exact, FitLine, Ghost, Halves, Histogram, Layer, Line, Panel
 
 DASHES = {"laplace": "", "gauss": "2 3", "generalised": "7 4"}
@@ -53,7 +53,7 @@ def hero(
     )
 
 
-def criterion(title: str, one: kitchen.Compared) -> Panel:
+def criterion(title: str, one: curves.Compared) -> Panel:
     """One criterion's own scrubber on the page that compares them."""
     return Panel(
         id=one.key,

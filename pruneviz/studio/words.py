@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pruneviz import findings, law
+from pruneviz.charts.chart import number
 from pruneviz.report import Curve, Deletions, LayerShape, Report, WeightStory
-from pruneviz.studio import catalogue, kitchen
+from pruneviz.studio import catalogue, curves
 
 
 def start(report: Report, curve: Curve) -> str:
@@ -28,8 +29,8 @@ def why(report: Report) -> str:
     return (
         f"{said} Most weights of a trained network lie near zero and a few are large, so the small ones share little of "
         "the work, *as long as the inputs that they multiply are of similar size*.\n\n"
-        "**Often said:** weight magnitudes follow a Laplacian. **What holds:** it is the signed weights that are bell-shaped "
-        "around zero, and the shape differs from layer to layer; the page *Weights* fits it for this model.\n\n"
+        "**Often said:** weight magnitudes follow a Laplacian. **What holds:** it is the signed weights that are bell-shaped"
+        " around zero, and the shape differs from layer to layer; the page *Weights* fits it for this model.\n\n"
         "**Often said:** pruning all at once hurts. **The paper reports:** half of the connections go without any "
         "retraining at no loss, and retraining moves the edge to nine in ten (Han et al. 2015, §5 and Figure 5)."
     )
@@ -104,11 +105,11 @@ def damage(n: int, source: str) -> str:
     return (
         "Left: how much of each layer's Σw² the current setting removes. Right: how far the layer's own output moves, "
         f"‖ŷ − y‖ / ‖y‖, measured on {n:,} calibration inputs ({source} split), each layer on the inputs that the dense "
-        "network gives it. If all inputs were of the same size and unrelated, the right would be the square root of the left."
+        "network gives it. If all inputs were of the same size and unrelated, the right would be the root of the left."
     )
 
 
-def compared(offered: Sequence[kitchen.Compared]) -> str:
+def compared(offered: Sequence[curves.Compared]) -> str:
     """The finding of the page Criteria: who is ahead at the sparsities on screen, and by how much against random."""
     ranked = sorted(offered, key=lambda one: one.report.score.value, reverse=True)
     names = {key: one.name for key, one in catalogue.criteria().items()}
@@ -120,13 +121,13 @@ def compared(offered: Sequence[kitchen.Compared]) -> str:
     return f"{head}; random pruning keeps {findings.percent(random.report.score.value)}."
 
 
-def compared_help(offered: Sequence[kitchen.Compared]) -> str:
+def compared_help(offered: Sequence[curves.Compared]) -> str:
     """What was looked at and what it cost, per criterion."""
     names = {key: one.name for key, one in catalogue.criteria().items()}
     took = ", ".join(f"{names[one.key]} {one.seconds:.2f} s" for one in offered)
     return (
-        "**Random pruning is the baseline** that a criterion has to beat. Each slider is live; tick «same sparsity for all» to "
-        "move them together. The curves are one shot, without fine-tuning. "
+        "**Random pruning is the baseline** that a criterion has to beat. Each slider is live; tick «same sparsity for all» "
+        "to move them together. The curves are one shot, without fine-tuning. "
         f"Scoring every weight took: {took}."
     )
 
@@ -143,16 +144,22 @@ def story(told: WeightStory, names: dict[str, str]) -> list[tuple[str, str, str]
     where = ", ".join(map(str, told.position))
     rows = [
         ("", "value", "what it is"),
-        ("weight w", f"{told.value:+.4g}", f"{told.layer}[{where}]"),
-        ("slope g", f"{told.gradient:+.3g}", f"∂L/∂w, mean over {told.n} calibration samples"),
-        ("curvature h", f"{told.curvature:+.3g}", f"∂²L/∂w², {told.curvature_kind}"),
-        ("first-order prediction −w·g", f"{-told.value * told.gradient:+.3g}", "change of the loss if only the slope counted"),
-        ("second-order prediction", f"{told.predicted:+.3g}", "−w·g + ½h·w²"),
-        ("true change of the loss", f"{told.true:+.3g}", "measured with this weight set to zero"),
+        ("weight w", number(told.value), f"{told.layer}[{where}]"),
+        ("slope g", number(told.gradient), f"∂L/∂w, mean over {told.n} calibration samples"),
+        ("curvature h", number(told.curvature), f"∂²L/∂w², {told.curvature_kind}"),
+        ("first-order prediction −w·g", number(-told.value * told.gradient), "change of the loss if only the slope counted"),
+        ("second-order prediction", number(told.predicted), "−w·g + ½h·w²"),
+        ("true change of the loss", number(told.true), "measured with this weight set to zero"),
     ]
     for key, rank in told.ranks.items():
         share = findings.percent(rank / told.weights)
-        rows.append((f"{names[key]}: rank", f"{rank + 1:,}", f"of {told.weights:,}; {share} go before it (score {told.scores[key]:.3g})"))
+        rows.append(
+            (
+                f"{names[key]}: rank",
+                f"{rank + 1:,}",
+                f"of {told.weights:,}; {share} go before it (score {number(told.scores[key])})",
+            )
+        )
     return rows
 
 
@@ -161,9 +168,9 @@ def spearman(found: Deletions, names: dict[str, str]) -> str:
     ordered = sorted(found.spearman.items(), key=lambda pair: -pair[1])
     said = ", ".join(f"{names[key]} {rho:+.2f}" for key, rho in ordered).replace("-", "−")
     return (
-        f"Rank correlation (Spearman) of each criterion's score with the true |change of the loss|, over {len(found.true):,} "
-        f"weights deleted one at a time on {found.n:,} calibration samples: {said}. One weight at a time is not many at "
-        "once: a criterion can order single weights well and still lose at high sparsity."
+        "Rank correlation (Spearman) of each criterion's score with the true |change of the loss|, over "
+        f"{len(found.true):,} weights deleted one at a time on {found.n:,} calibration samples: {said}. One weight at a time "
+        "is not many at once: a criterion can order single weights well and still lose at high sparsity."
     )
 
 

@@ -2,130 +2,47 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: no browser tests")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: no browser tests")
+from tests.browser.server import drag, serving, slider, thumb, visits
 
-ROOT = Path(__file__).parents[2]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-MAIN = '[data-pv="scrubber"] input[type=range]'
+pytestmark = pytest.mark.browser
+
+MAIN = slider()
 LIVE = '[data-pv="scrubber"] [data-pv="live-accuracy"]'
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    options = ["--server.headless", "true", "--browser.gatherUsageStats", "false", "--server.fileWatcherType", "none"]
-    command = [
-        sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        "tests/browser/scrubber_app.py",
-        "--server.port",
-        str(port),
-        *options,
-    ]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        await_health(f"http://127.0.0.1:{port}/_stcore/health", server)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(timeout=10)
-
-
-def await_health(url: str, server: subprocess.Popen) -> None:
-    for _ in range(300):
-        assert server.poll() is None, "the harness server ended before it was healthy"
-        try:
-            with urllib.request.urlopen(url, timeout=1):
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError("the harness server was not healthy after 30 s")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[playwright.Browser]:
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
+def harness(browser) -> Iterator[str]:
+    with serving("tests/browser/scrubber_app.py") as server:
+        yield server.address
 
 
 @pytest.fixture
-def visit(browser: playwright.Browser, address: str) -> Iterator[Callable[..., playwright.Page]]:
-    """Opens the harness; afterwards the console must be clean and nothing may have left the machine."""
-    contexts, complaints = [], []
+def visit(browser, harness) -> Iterator[Callable]:
+    with visits(browser, harness) as open_page:
 
-    def open_page(query: str = "", width: int = 1440, scheme: str = "light", motion: str = "reduce") -> playwright.Page:
-        size = {"width": width, "height": 900}
-        context = browser.new_context(viewport=size, color_scheme=scheme, reduced_motion=motion)
-        contexts.append(context)
-        page = context.new_page()
-        page.frames_sent = []
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "request",
-            lambda request: None if request.url.startswith((address, "blob:", "data:")) else complaints.append(request.url),
-        )
-        page.on("websocket", lambda ws: ws.on("framesent", lambda frame: page.frames_sent.append(frame)))
-        page.goto(address + query)
-        page.wait_for_selector('[data-pv="live-accuracy"]')
-        page.get_by_text("commits:").wait_for()
-        page.wait_for_timeout(200)
-        return page
+        def open_harness(query: str = "/", *args, **how):
+            page = open_page(query, *args, **how)
+            page.get_by_text("commits:").wait_for()
+            page.wait_for_timeout(200)
+            return page
 
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert complaints == []
+        yield open_harness
 
 
-def log(page: playwright.Page) -> list[str]:
+def log(page) -> list[str]:
     return page.locator(".st-key-log").inner_text().split("\n")[1:]
 
 
-def await_log(page: playwright.Page, count: int) -> list[str]:
+def await_log(page, count: int) -> list[str]:
     page.wait_for_function(
         "n => document.querySelector('.st-key-log').innerText.trim().split('\\n').length === n + 1", arg=count
     )
     return log(page)
-
-
-def thumb(page: playwright.Page, selector: str, percent: float) -> tuple[float, float]:
-    """Where the centre of the thumb lies at a percent: the input is one thumb wider than its scale."""
-    box, width = page.locator(selector).bounding_box(), 24
-    return box["x"] + width / 2 + percent / 100 * (box["width"] - width), box["y"] + box["height"] / 2
-
-
-def drag(page: playwright.Page, selector: str, start: float, stops: list[float], seen: Callable[[], str]) -> list[str]:
-    page.mouse.move(*thumb(page, selector, start))
-    page.mouse.down()
-    states = []
-    for stop in stops:
-        page.mouse.move(*thumb(page, selector, stop))
-        page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-        states.append(seen())
-    return states
 
 
 def test_a_drag_redraws_at_every_move_and_tells_python_once_on_release(visit):
@@ -272,19 +189,14 @@ def test_linked_sliders_move_together_and_unlinked_ones_alone(visit):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 400])
 @pytest.mark.parametrize("query", ["/", "/?several=1"])
-def test_axe_finds_nothing_and_nothing_sticks_out(visit, query, width, scheme):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+def test_axe_finds_nothing_and_nothing_sticks_out(visit, axe, query, width, scheme):
     page = visit(query, width, scheme)
     page.locator(".pv-table summary").first.click()
     if query == "/":
         page.locator('[data-layer="conv1"] .pv-lock').click()
         page.locator('[data-layer="conv2"] input').fill("20")
         await_log(page, 2)
-    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-    options = {"runOnly": {"type": "tag", "values": tags}}
-    found = axe.Axe().run(page, context=".pv-scrubber", options=options).response
-    assert [(item["id"], [node["html"][:120] for node in item["nodes"]]) for item in found["violations"]] == []
-    assert len(found["passes"]) > 5
+    assert axe(page, ".pv-scrubber") == []
     assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
 
 

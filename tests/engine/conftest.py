@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import torch
 from torch import Tensor, nn
 
 from pruneviz.engine.subject import Layer, Preparation, Samples, Subject
@@ -23,7 +22,9 @@ def layers_of(network: nn.Module) -> tuple[Layer, ...]:
                 entry = (f"{place}.{name}".lstrip("."), type(module).__name__, parameter)
                 found.setdefault(parameter.data_ptr(), []).append(entry)
     return tuple(
-        Layer(uses[0][0], uses[0][0].rpartition(".")[0], uses[0][1], tuple(uses[0][2].shape), tuple(use[0] for use in uses[1:]))
+        Layer(
+            uses[0][0], uses[0][0].rpartition(".")[0], uses[0][1], tuple(uses[0][2].shape), tuple(use[0] for use in uses[1:])
+        )
         for uses in found.values()
     )
 

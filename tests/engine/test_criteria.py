@@ -88,7 +88,9 @@ def test_random_depends_on_seed_and_layer_and_lies_between_zero_and_one():
 def test_taylor_is_exact_where_the_loss_is_linear():
     """L(w) = c·w: removing w moves the loss by exactly |c w|, whatever the sign (c = 3, −1, 0; w = 2, −5, 7: 6, 5, 0)."""
     weight, slope = torch.tensor([[2.0, -5.0, 7.0]]), torch.tensor([[3.0, -1.0, 0.0]])
-    true = [abs(float((slope * weight).sum() - (slope * weight)[0, [j for j in range(3) if j != k]].sum())) for k in range(3)]
+    true = [
+        abs(float((slope * weight).sum() - (slope * weight)[0, [j for j in range(3) if j != k]].sum())) for k in range(3)
+    ]
     saliency = find("gradient").saliency(Evidence("w", weight, absolute_gradient=slope.abs()))
     assert saliency.tolist() == [true] == [[6.0, 5.0, 0.0]]
 

@@ -94,7 +94,9 @@ def test_two_threads_never_see_each_other():
 
     def many(amount):
         found = [workspace.amount(ranking, amount, {}) for _ in range(100)]
-        return sum(not np.array_equal(one.correct, expected[amount].correct) or one.loss != expected[amount].loss for one in found)
+        return sum(
+            not np.array_equal(one.correct, expected[amount].correct) or one.loss != expected[amount].loss for one in found
+        )
 
     with ThreadPoolExecutor(2) as pool:
         assert sum(pool.map(many, amounts)) == 0

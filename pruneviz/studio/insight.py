@@ -1,0 +1,148 @@
+"""Insight: the slower questions about a model's weights, cached as the kitchen caches: shapes, damage, agreement, truth."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import streamlit as st
+
+from pruneviz.recipe import Recipe
+from pruneviz.report import Agreement, Deletions, LayerDamage, LayerShape, WeightStory
+from pruneviz.studio import kitchen
+
+
+def layer_sizes(name: str) -> dict[str, tuple[str, int]]:
+    """The prunable layers: name → (label, weights)."""
+    return {layer.name: (layer.label, layer.size) for layer in kitchen.subject(name).layers}
+
+
+@st.cache_data(max_entries=12, show_spinner=False)
+def shapes(name: str) -> tuple[LayerShape, ...]:
+    """Each layer's weights as a distribution."""
+    from pruneviz.engine.distribution import shape_of
+
+    model = kitchen.subject(name)
+    return tuple(shape_of(layer.name, layer.label, model.parameter(layer)) for layer in model.layers)
+
+
+def damage(recipe: Recipe) -> tuple[tuple[LayerDamage, ...], int, str]:
+    """How far each layer's output moves; the number of inputs and where they come from."""
+    return _damage(kitchen.measured_part(recipe))
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def _damage(recipe: Recipe) -> tuple[tuple[LayerDamage, ...], int, str]:
+    from pruneviz.engine.damage import damage as measure
+
+    inputs, labels, source = kitchen.calibration(recipe.subject, recipe.calibration, recipe.seed)
+    mask = kitchen.standing_of(recipe).ranking.keep(recipe.amount, recipe.own_amounts())
+    return measure(kitchen.subject(recipe.subject), mask, inputs), len(labels), source
+
+
+def agreement(recipe: Recipe, amounts: dict[str, float]) -> Agreement:
+    """How alike the removed weights of all criteria are, each at its own amount."""
+    return _agreement(replace(kitchen.measured_part(recipe), criterion="magnitude", amount=0.0), tuple(amounts.items()))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _agreement(recipe: Recipe, amounts: tuple[tuple[str, float], ...]) -> Agreement:
+    from pruneviz.engine.mask import overlap
+
+    places = {key: kitchen.standing_of(replace(recipe, criterion=key)) for key, _ in amounts}
+    masks = {key: places[key].ranking.keep(amount, recipe.own_amounts()) for key, amount in amounts}
+    table = np.array([[overlap(one, other) for other in masks.values()] for one in masks.values()])
+    seconds = {key: place.seconds for key, place in places.items()}
+    return Agreement(tuple(masks), table, tuple(mask.removed for mask in masks.values()), seconds)
+
+
+def ranks(recipe: Recipe, keys: tuple[str, ...], count: int = 2000) -> dict[str, np.ndarray]:
+    """The rank (0 = first to go) of the same sampled weights under several criteria."""
+    return _ranks(
+        replace(kitchen.measured_part(recipe), amount=0.0, criterion="magnitude"), tuple(dict.fromkeys(keys)), count
+    )
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _ranks(recipe: Recipe, keys: tuple[str, ...], count: int) -> dict[str, np.ndarray]:
+    from pruneviz.engine.truth import sample
+
+    model = kitchen.subject(recipe.subject)
+    layer, index = sample(model, count, recipe.seed)
+    starts = np.cumsum([0, *(one.size for one in model.layers)])
+    flat = starts[layer] + index
+    found = {key: kitchen.standing_of(replace(recipe, criterion=key)).ranking for key in keys}
+    return {key: np.array([ranking.order_of(int(at)) for at in flat]) for key, ranking in found.items()}
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def gathered(name: str, source: str, seed: int):
+    """Slope and curvature of every weight on the calibration data."""
+    from pruneviz.engine.evidence import gather
+
+    inputs, labels, _ = kitchen.calibration(name, source, seed)
+    return gather(kitchen.subject(name), ("gradient", "absolute_gradient", "hessian_diagonal"), inputs, labels, seed=seed)
+
+
+def story(recipe: Recipe, layer: str, index: int) -> WeightStory:
+    """One weight: slope, curvature, ranks, predictions and the truth."""
+    return _story(
+        replace(kitchen.measured_part(recipe), criterion="magnitude", amount=0.0, spared=(), overrides=()), layer, index
+    )
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _story(recipe: Recipe, layer: str, index: int) -> WeightStory:
+    from pruneviz.engine import criterion
+    from pruneviz.engine.truth import story as tell
+
+    model = kitchen.subject(recipe.subject)
+    at = [one.name for one in model.layers].index(layer)
+    flat = sum(one.size for one in model.layers[:at]) + index
+    places = {key: kitchen.standing_of(replace(recipe, criterion=key)) for key in criterion.shelf()}
+    inputs, labels, _ = kitchen.calibration(recipe.subject, recipe.calibration, recipe.seed)
+    evidence = gathered(recipe.subject, recipe.calibration, recipe.seed)
+    return tell(
+        model, inputs, labels, evidence, layer=at, index=index,
+        ranks={key: place.ranking.order_of(flat) for key, place in places.items()},
+        scores={key: place.score_at(flat) for key, place in places.items()},
+    )  # fmt: skip
+
+
+def next_pick(recipe: Recipe, layer: str, index: int) -> int:
+    """Another weight of the same layer, the same one for everybody who stands at this one."""
+    size = layer_sizes(recipe.subject)[layer][1]
+    return int(np.random.default_rng((recipe.seed, index)).integers(size))
+
+
+def deletions(recipe: Recipe, told: Callable[[float], None]) -> Deletions:
+    """Sampled weights deleted one by one; `told` hears how far it is. Whoever asks second waits for the first."""
+    from pruneviz.engine import criterion
+    from pruneviz.engine.truth import deletions as measure
+
+    place = _deleted(recipe.subject, recipe.calibration, recipe.nonfinite, recipe.seed, recipe.sampled)
+    with place.lock:
+        if place.found is None:
+            inputs, labels, _ = kitchen.calibration(recipe.subject, recipe.calibration, recipe.seed)
+            ranked = {key: kitchen.standing_of(replace(recipe, criterion=key, scope="global")) for key in criterion.shelf()}
+            scores = {key: list(one.scores) for key, one in ranked.items()}
+            model, how = kitchen.subject(recipe.subject), {"count": recipe.sampled, "seed": recipe.seed}
+            for found in measure(model, inputs, labels, scores, **how):
+                told(len(found.true) / recipe.sampled)
+            place.found = found
+    return place.found
+
+
+@dataclass
+class Deleted:
+    """Where one set of deletions is kept once it is measured."""
+
+    lock: threading.Lock
+    found: Deletions | None = None
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _deleted(name: str, source: str, nonfinite: str, seed: int, count: int) -> Deleted:
+    return Deleted(threading.Lock())

@@ -1,0 +1,158 @@
+"""Servers and browsers for whoever looks at the app from outside: the tests, the screenshots, the benchmarks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+PATIENCE = 60_000
+"""Milliseconds that a page may take before we say that it does not come: a busy machine is no bug."""
+THUMB = 24
+PAGES = {"slider": "/", "weights": "/weights", "criteria": "/criteria"}
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server: where it answers, when it first said so, and what it wrote."""
+
+    address: str
+    healthy: float
+    log: Path
+
+    def said(self) -> str:
+        return self.log.read_text("utf-8", errors="replace")
+
+
+@contextmanager
+def serving(script: str = "app.py") -> Iterator[Server]:
+    """Runs the app as a person does: from its own folder, with its own settings, on a free port."""
+    port = free_port()
+    command = [sys.executable, "-m", "streamlit", "run", script, "--server.port", str(port), "--server.headless", "true"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "server.log"
+        with log.open("wb") as out:
+            server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
+        try:
+            address = f"http://127.0.0.1:{port}"
+            _await_health(address, server, log)
+            yield Server(address, time.perf_counter(), log)
+        finally:
+            server.terminate()
+            try:
+                server.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _await_health(address: str, server: subprocess.Popen, log: Path) -> None:
+    last = time.monotonic() + PATIENCE / 1000
+    while time.monotonic() < last:
+        assert server.poll() is None, f"the server ended before it was healthy: {log.read_text('utf-8')[-2000:]}"
+        try:
+            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=1):
+                return
+        except OSError:
+            time.sleep(0.02)
+    raise AssertionError(f"the server was not healthy after {PATIENCE / 1000:.0f} s: {log.read_text('utf-8')[-2000:]}")
+
+
+@contextmanager
+def chromium():
+    """A headless Chromium, driven by Playwright."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def settle(page) -> None:
+    """Waits until the page's script has run to its end and the slider stands."""
+    page.wait_for_selector('[data-pv="live-accuracy"]', timeout=PATIENCE)
+    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=PATIENCE)
+
+
+def thumb(page, selector: str, percent: float) -> tuple[float, float]:
+    """Where the centre of the thumb lies at a percent: the input is one thumb wider than its scale."""
+    box = page.locator(selector).bounding_box()
+    return box["x"] + THUMB / 2 + percent / 100 * (box["width"] - THUMB), box["y"] + box["height"] / 2
+
+
+def slider(panel: str = "") -> str:
+    """The selector of a panel's range input: the hero's, or a criterion's on the page that compares them."""
+    return f'[data-pv="scrubber{f"-{panel}" if panel else ""}"] input[type=range]'
+
+
+@contextmanager
+def visits(browser, address: str):
+    """Opens pages, each for a visitor of its own; at the end the console must be clean and nothing may have left the machine.
+
+    Streamlit itself asks `<page>/_stcore/{health,host-config}` on every deep link before it finds the right folder: those
+    two are the only errors let through.
+    """
+    contexts, complaints = [], []
+
+    def open_page(path: str = "/", width: int = 1440, scheme: str = "light", motion: str = "reduce"):
+        size = {"width": width, "height": 900}
+        context = browser.new_context(viewport=size, color_scheme=scheme, reduced_motion=motion)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.frames_sent = []
+        page.on("console", lambda message: complaints.append(message.text) if _is_error(message) else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: complaints.append(request.url) if _is_foreign(request.url, address) else None)
+        page.on("websocket", lambda ws: ws.on("framesent", lambda frame: page.frames_sent.append(frame)))
+        page.goto(address + path)
+        settle(page)
+        return page
+
+    try:
+        yield open_page
+    finally:
+        for context in contexts:
+            context.close()
+    assert complaints == []
+
+
+def _is_error(message) -> bool:
+    probe = message.location.get("url", "").endswith(("/_stcore/health", "/_stcore/host-config"))
+    return message.type == "error" and not probe
+
+
+def _is_foreign(url: str, address: str) -> bool:
+    return not url.startswith((address, address.replace("http", "ws", 1), "blob:", "data:"))
+
+
+def drag(page, selector: str, start: float, stops: list[float], seen) -> list:
+    """Takes the thumb at `start`, moves it from stop to stop without letting go, and says what was `seen` at each."""
+    page.mouse.move(*thumb(page, selector, start))
+    page.mouse.down()
+    states = []
+    for stop in stops:
+        page.mouse.move(*thumb(page, selector, stop))
+        page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        states.append(seen())
+    return states
