@@ -37,8 +37,8 @@ def open_page() -> None:
         for said in bench.words():
             st.warning(said)
         _strip(kitchen.first_report(recipe))
+    bench.keep_link()  # before the page: whoever copies the link while a slow page still draws gets all of it
     page.run()
-    bench.keep_link()
 
 
 def _menu(pages: list, current) -> None:
@@ -47,7 +47,7 @@ def _menu(pages: list, current) -> None:
         for page in pages:
             st.page_link(page, label=f"**{page.title}**" if page.title == current.title else page.title)
         st.space("stretch")
-        st.button("Undo", key="undo", on_click=bench.undo, disabled=not bench.can_undo(), help="Ctrl+Z", shortcut="Ctrl+Z")
+        st.button("Undo", key="undo", on_click=bench.undo, disabled=not bench.can_undo(), shortcut="Ctrl+Z")
         st.button("Redo", key="redo", on_click=bench.redo, disabled=not bench.can_redo(), shortcut="Ctrl+Shift+Z")
         link.copy_link()
 

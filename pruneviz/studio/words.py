@@ -169,8 +169,8 @@ def spearman(found: Deletions, names: dict[str, str]) -> str:
     said = ", ".join(f"{names[key]} {rho:+.2f}" for key, rho in ordered).replace("-", "−")
     return (
         "Rank correlation (Spearman) of each criterion's score with the true |change of the loss|, over "
-        f"{len(found.true):,} weights deleted one at a time on {found.n:,} calibration samples: {said}. One weight at a time "
-        "is not many at once: a criterion can order single weights well and still lose at high sparsity."
+        f"{len(found.true):,} weights deleted one at a time on {found.n:,} calibration samples: {said}. One weight "
+        "at a time is not many at once: a criterion can order single weights well and still lose at high sparsity."
     )
 
 
