@@ -28,7 +28,7 @@ def samples_table() -> str:
     for name in shipped.titles():
         found = shipped.read(name)
         sweep, curve = next(iter(found.sweeps.values())), next(iter(found.curves.values()))
-        first = found.words.split(". ")[0].rstrip(".")
+        first = re.split(r"(?<!et al)\. ", found.words)[0].rstrip(".")
         rows.append(f"| `{name}` | {first} | {sweep.weights:,} | {findings.percent(curve.dense_value)} |")
     return "\n".join(rows)
 

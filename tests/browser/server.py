@@ -96,6 +96,7 @@ def settle(page) -> None:
 
 def thumb(page, selector: str, percent: float) -> tuple[float, float]:
     """Where the centre of the thumb lies at a percent: the input is one thumb wider than its scale."""
+    page.locator(selector).scroll_into_view_if_needed()
     box = page.locator(selector).bounding_box()
     return box["x"] + THUMB / 2 + percent / 100 * (box["width"] - THUMB), box["y"] + box["height"] / 2
 

@@ -13,7 +13,7 @@ from pruneviz.engine.criterion import shelf
 from pruneviz.engine.measure import Workspace
 from pruneviz.engine.sources import card
 from pruneviz.recipe import Recipe
-from tests.browser.server import PAGES, PATIENCE, drag, serving, slider, visits
+from tests.browser.server import PAGES, drag, serving, settle, slider, visits
 
 pytestmark = pytest.mark.browser
 
@@ -103,7 +103,7 @@ def test_a_deep_link_is_right_as_the_very_first_request(browser, page_name, sign
         page = visit(f"/{page_name}?{LIGHT}&s=80")
         assert page.locator(sign).count() == 1
         assert page.get_by_text("Page not found").count() == 0
-        assert page.locator(".st-key-model, .st-key-subject").inner_text().count("300") == 1
+        assert "300-100" in page.locator(".st-key-subject input").input_value()
         await_exact(page, 80, subject="digits_mlp")
         assert page.locator("[data-testid=stAlert]").count() == 0
         assert "Traceback" not in server.said()
@@ -185,12 +185,12 @@ def test_each_criterion_has_a_live_slider_linked_and_alone(compared, criterion):
     read = {key: f'[data-pv="scrubber-{key}"] [data-pv="live-accuracy"]' for key in shelf()}
     how = f'[data-pv="scrubber-{criterion}"] .pv-how'
     page.locator('[data-pv="linked"]').check()
+    page.wait_for_url(lambda url: "each=" not in url)
     start = float(page.locator(slider(criterion)).input_value())
 
     def state():
         return page.locator(read[criterion]).inner_text(), *(page.locator(slider(key)).input_value() for key in shelf())
 
-    page.locator(slider(criterion)).scroll_into_view_if_needed()
     sent = len(page.frames_sent)
     stops = [stop - 3 * sorted(shelf()).index(criterion) for stop in STOPS]
     states = drag(page, slider(criterion), start, stops, state)
@@ -211,3 +211,150 @@ def test_each_criterion_has_a_live_slider_linked_and_alone(compared, criterion):
     await_percent(page, read[criterion], truth(25, criterion))
     page.wait_for_url(re.compile(rf"each=.*{criterion}(%3A|:)25"))
     assert strip(page) == before and page.locator(slider(others[0])).input_value() == str(stops[-1])
+
+
+def test_everything_on_the_first_page_works_by_keyboard(visit):
+    page = visit(f"/?{LIGHT}")
+    await_exact(page, 50, subject="digits_mlp")
+    tab_to(page, "sparsity: percent of the weights removed")
+    for key in ("ArrowRight", "ArrowRight", "Shift+ArrowRight"):
+        page.keyboard.press(key)
+    await_exact(page, 62, subject="digits_mlp")
+    assert "62 percent" in page.evaluate("() => document.activeElement.getAttribute('aria-valuetext')"), "the focus stays"
+
+    names = [layer.name for layer in measured("digits_mlp", "magnitude")[0].layers]
+    tab_to(page, "^lock ")
+    page.keyboard.press("Space")
+    spared = truth(62, subject="digits_mlp", spared=(names[0],))
+    page.wait_for_url(re.compile(rf"keep={names[0]}"))
+    await_percent(page, ".st-key-accuracy", spared)
+    page.keyboard.press("Space")
+    page.wait_for_url(lambda url: "keep=" not in url)
+
+    tab_to(page, "^magnitude$", "Shift+Tab")
+    page.keyboard.press("ArrowRight")
+    if "c=" not in page.url:
+        page.keyboard.press("Space")
+    page.wait_for_url(re.compile("c=gradient"))
+    await_exact(page, 62, "gradient", "digits_mlp")
+
+    tab_to(page, "^Undo", "Shift+Tab")
+    page.keyboard.press("Enter")
+    await_exact(page, 62, subject="digits_mlp")
+    page.keyboard.press("Control+z")
+    page.wait_for_url(re.compile(rf"keep={names[0]}"))
+    page.keyboard.press("Control+Shift+z")
+    page.wait_for_url(lambda url: "keep=" not in url)
+
+
+def test_undo_and_redo_walk_through_what_was_done(visit):
+    page = visit(f"/?{LIGHT}")
+    for amount in (70, 90):
+        put(page, slider(), amount)
+        await_exact(page, amount, subject="digits_mlp")
+    assert page.locator(".st-key-redo button").is_disabled()
+    for amount in (70, 50):
+        page.locator(".st-key-undo button").click()
+        await_exact(page, amount, subject="digits_mlp")
+        await_percent(page, '[data-pv="live-accuracy"]', truth(amount, subject="digits_mlp"))
+        assert page.locator(slider()).input_value() == str(amount)
+    assert page.locator(".st-key-undo button").is_disabled()
+    for amount in (70, 90):
+        page.locator(".st-key-redo button").click()
+        await_exact(page, amount, subject="digits_mlp")
+
+
+def test_the_copied_link_shows_somebody_else_the_same_numbers(visit):
+    page = visit(f"/?{LIGHT}")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator(".st-key-criterion").get_by_text("random", exact=True).click()
+    page.wait_for_url(re.compile("c=random"))
+    put(page, slider(), 62.5)
+    await_percent(page, ".st-key-strip-sparsity", 62.5)
+    page.locator("[data-layer] .pv-lock").first.click()
+    page.wait_for_url(re.compile("keep="))
+    settle(page)
+    page.locator(".st-key-copy_link button").click()
+    page.get_by_text("Link copied.").wait_for()
+    link = page.evaluate("() => navigator.clipboard.readText()")
+    assert link == page.url
+    other = visit(link.partition(page.url.split("/?")[0])[2])
+    assert strip(other) == strip(page)
+    assert other.locator("[data-layer] .pv-lock").first.get_attribute("aria-pressed") == "true"
+    # The link goes along to the other pages too.
+    other.get_by_role("link", name="Weights").click()
+    other.wait_for_url(re.compile("/weights"))
+    other.locator(".st-key-layer").wait_for()
+    await_percent(other, ".st-key-accuracy", only_percent(page, ".st-key-accuracy"))
+    settle(other)
+    assert strip(other) == strip(page)
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("s=lots", "«s=lots»"),
+        ("s=-3", "«s=-3»"),
+        ("m=nobody", "nobody"),
+        ("c=taylr", "taylr"),
+        ("p=nowhere", "nowhere"),
+        ("keep=nolayer", "no layer 'nolayer'"),
+        ("zzz=%3Cscript%3E", "«zzz»"),
+        ("m=..%2F..%2Fetc%2Fpasswd", "passwd"),
+    ],
+)
+def test_a_bad_link_is_a_sentence_and_the_default(visit, query, said):
+    page = visit(f"/?{query}")
+    alerts = page.locator("[data-testid=stAlert]")
+    assert alerts.count() == 1 and said in alerts.inner_text() and "Traceback" not in alerts.inner_text()
+    assert len(alerts.inner_text()) < 300
+    await_exact(page, 50)
+    assert page.locator("[data-testid=stException]").count() == 0
+
+
+def test_two_visitors_never_see_each_others_numbers(visit):
+    """200 moves, taken in turn: each waits for the accuracy that the engine measures at its own setting."""
+    visitors = [(visit(f"/?s=1&c={key}"), key) for key in ("magnitude", "random")]
+    right = {key: {round(100 * one.amount): round(100 * one.value, 1) for one in true_curve(key).points} for _, key in visitors}
+    amounts = [(37 * step) % 101 for step in range(100)]
+    assert len({right["magnitude"][at] == right["random"][at] for at in amounts}) == 2
+    for here, there in zip(amounts, reversed(amounts), strict=True):
+        for (page, _), amount in zip(visitors, (here, there), strict=True):
+            put(page, slider(), amount)
+        for (page, key), amount in zip(visitors, (here, there), strict=True):
+            await_percent(page, ".st-key-strip-sparsity", amount)
+            await_percent(page, ".st-key-accuracy", right[key][amount])
+    for (page, key), amount in zip(visitors, (amounts[-1], amounts[0]), strict=True):
+        settle(page)
+        assert only_percent(page, ".st-key-accuracy") == right[key][amount]
+        assert f"s={amount}" in page.url or amount == 50
+
+
+def test_the_challenges_do_what_they_say(visit):
+    page = visit("/")
+    told, curve = page.locator('[data-pv="told"]'), true_curve()
+    cliff = findings.cliff(curve)
+    page.locator('[data-pv="find-cliff"]').click()
+    await_exact(page, round(100 * cliff.start))
+    assert "Here is the edge" in told.inner_text() and f"{cliff.points:.1f}".removesuffix(".0") in told.inner_text()
+
+    page.locator('[data-pv="tolerance"]').fill("10")
+    page.locator('[data-pv="lose-at-most"]').click()
+    n = curve.points[0].half[1]
+    lost = [100 * (curve.points[0].half[0] - point.half[0]) / n for point in curve.points]
+    chosen = max(at for at, points in enumerate(lost) if points <= 10 + 1e-9)
+    await_exact(page, chosen)
+    assert f"{chosen}% can go" in told.inner_text() and f"{n} samples that chose" in told.inner_text()
+
+    before = strip(page)
+    page.locator('[data-pv="guess-first"]').click()
+    assert not page.locator('[data-pv="curve"] .pv-series').is_visible()
+    assert percents(page.locator('[data-pv="live-accuracy"]').inner_text()) == []
+    put(page, slider(), 60)
+    assert page.locator('[data-pv="live-accuracy"]').inner_text() == "hidden" and strip(page) == before
+    page.locator('[data-pv="reveal"]').click()
+    page.wait_for_url(re.compile("guess=60"))
+    assert "You said 60%" in told.inner_text() and page.locator('[data-pv="curve"] .pv-series').is_visible()
+    early = round(100 * cliff.start) - 60
+    assert f"{early} points too early" in told.inner_text()
+    assert strip(page) == before, "a guess changes nothing"
