@@ -5,14 +5,16 @@ This file is read twice. The server imports it once and finds `app`; each visito
 
 import streamlit as st
 
-from pruneviz.studio import frame
-
 if __name__ == "__main__":
+    from pruneviz.studio import frame
+
     frame.open_page()
 else:
     from streamlit.runtime.pages_manager import PagesManager
 
+    from pruneviz.studio import server
+
     # Without this, a fresh server whose very first request is a deep link takes the folder `pages/` for Streamlit's old
     # page discovery and shows «Page not found» for a moment (docs/decisions/0003-front-door.md).
     PagesManager.uses_pages_directory = False
-    app = st.App(__file__, lifespan=frame.lifespan)
+    app = st.App(__file__, lifespan=server.lifespan)

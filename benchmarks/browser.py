@@ -64,7 +64,7 @@ def rows() -> list[dict]:
         with serving() as server:
             page = _open(browser, server.address + "/")
             hero = _measured(page, "", right, RELEASES)
-            page = _open(browser, server.address + "/criteria")
+            page = _open(browser, server.address + "/criteria?k=20")
             each = {key: _measured(page, key, right, RELEASES_EACH) for key in shelf()}
     together = [value for found in each.values() for value in found.releases]
     return [
@@ -98,7 +98,7 @@ def _first_chart(browser) -> float:
 
 def _open(browser, address: str):
     page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-    page.set_default_timeout(4 * PATIENCE)
+    page.set_default_timeout(PATIENCE)
     page.goto(address)
     settle(page)
     page.evaluate(WATCH_REDRAWS)

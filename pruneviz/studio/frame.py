@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
-
 import streamlit as st
 
 from pruneviz import findings
@@ -15,13 +13,6 @@ PAGES = (
     ("pages/see/weights.py", "Weights", "weights"),
     ("pages/analyse/criteria.py", "Criteria", "criteria"),
 )
-
-
-@asynccontextmanager
-async def lifespan(_server):
-    """While the server starts: import torch and warm the default model in the background."""
-    kitchen.preload()
-    yield {}
 
 
 def open_page() -> None:

@@ -21,14 +21,10 @@ from pruneviz.report import LayerReport, Report, Score
 _ready = threading.Event()
 
 
-def preload() -> None:
-    """Imports torch and warms the default model, once, in the background; afterwards the heap is frozen, because a full
-    collection over torch's half million objects would hold every visitor's thread for a third of a second."""
-    threading.Thread(target=_preload, name="preload", daemon=True).start()
-
-
 @cache
-def _preload() -> None:
+def preload() -> None:
+    """Imports torch and measures the default model, once; afterwards the heap is frozen, because a full collection over
+    torch's half million objects would hold every visitor's thread for a third of a second."""
     try:
         report(Recipe())
     finally:
