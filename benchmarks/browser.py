@@ -26,7 +26,10 @@ MOVES, RELEASES, RELEASES_EACH = 120, 36, 10
 WATCH_REDRAWS = """() => {
     window.pvRedraws = []
     const after = new MessageChannel(), waiting = []
-    after.port1.onmessage = () => { const now = performance.now(); while (waiting.length) pvRedraws.push(now - waiting.shift()) }
+    after.port1.onmessage = () => {
+        const now = performance.now()
+        while (waiting.length) pvRedraws.push(now - waiting.shift())
+    }
     window.addEventListener("input", () => {
         waiting.push(performance.now())
         if (waiting.length === 1) requestAnimationFrame(() => after.port2.postMessage(0))
@@ -62,17 +65,20 @@ def rows() -> list[dict]:
     with chromium() as browser:
         first = [_first_chart(browser) for _ in range(3)]
         with serving() as server:
-            page = _open(browser, server.address + "/")
-            hero = _measured(page, "", right, RELEASES)
+            # The first visitor of a fresh server shares it with what warms up in the background; the second does not.
+            early = _measured(_open(browser, server.address + "/"), "", right, RELEASES_EACH)
             page = _open(browser, server.address + "/criteria?k=20")
             each = {key: _measured(page, key, right, RELEASES_EACH) for key in shelf()}
+            page.context.close()
+            hero = _measured(_open(browser, server.address + "/"), "", right, RELEASES)
     together = [value for found in each.values() for value in found.releases]
     return [
         *(_redraw(name, found.redraws) for name, found in {"the hero": hero, **each}.items()),
         *_released("the hero", hero.releases),
+        *_released("the hero, while a fresh server warms up", early.releases),
         *_released("the criteria's sliders, all linked", together),
-        _row("server healthy → first real chart, no click", median(first), FIRST, f"slowest of {len(first)}: {max(first):.0f} ms"),
-    ]  # fmt: skip
+        _row("server healthy → first real chart, no click", median(first), FIRST, f"slowest {max(first):.0f} ms"),
+    ]
 
 
 def _accuracies() -> dict[int, float]:

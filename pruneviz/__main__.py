@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Sequence
 
@@ -16,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         return chosen.run(chosen)
-    except (ValueError, OSError) as problem:
+    except (ValueError, OSError, RuntimeError, MemoryError) as problem:
         print(f"pruneviz: {' '.join(str(problem).split())}", file=sys.stderr)
         return 2
 
@@ -53,9 +54,9 @@ def _recipe_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scope", default=default.scope)
     parser.add_argument("--calibration", help="training (the default), or held-out: a quarter of it is set aside")
     parser.add_argument("--nonfinite", choices=("refuse", "remove"), default=default.nonfinite)
-    parser.add_argument("--seed", type=int, default=default.seed)
+    parser.add_argument("--seed", type=_seed, default=default.seed)
     parser.add_argument("--spare", action="append", default=[], metavar="LAYER", help="keep this layer whole")
-    parser.add_argument("--own", action="append", default=[], metavar="LAYER=AMOUNT", help="a layer's own amount")
+    parser.add_argument("--own", action="append", type=_own, default=[], metavar="LAYER=AMOUNT", help="a layer's own amount")
     parser.add_argument("--json", action="store_true", help="print JSON (the default; kept for scripts)")
 
 
@@ -68,14 +69,14 @@ def _evaluate(chosen: argparse.Namespace) -> int:
     recipe = _recipe(chosen, subject.calibration, chosen.amount)
     standing = evaluate.stand(subject, recipe)
     report = evaluate.evaluate(subject, recipe, standing, Workspace(subject, standing.split.measured))
-    score = report.score
+    score, bad = report.score, dict(subject.nonfinite)
     answer = {
-        **_head(recipe, score, report.calibration, report.calibration_n),
+        **_head(recipe, score, report.calibration, report.calibration_n, standing.curvature),
         "value": score.value,
         "correct": score.correct,
         "n": score.n,
         "interval": list(score.interval),
-        "loss": score.loss,
+        "loss": score.loss if math.isfinite(score.loss) else None,
         "dense_value": score.dense_value,
         "dense_correct": score.dense_correct,
         "newly_wrong": score.newly_wrong,
@@ -89,7 +90,7 @@ def _evaluate(chosen: argparse.Namespace) -> int:
         "energy_removed": report.energy_removed,
         "layers": [
             {"name": layer.name, "weights": layer.weights, "kept": layer.kept, "zeros": layer.zeros,
-             "energy_removed": layer.energy_removed}
+             "nonfinite": bad.get(layer.name, 0), "energy_removed": layer.energy_removed}
             for layer in report.layers
         ],
         "mask_sha256": report.mask_sha256,
@@ -120,7 +121,7 @@ def _curve(chosen: argparse.Namespace) -> int:
         }
         for point in curve.points
     ]
-    head = _head(recipe, curve, curve.calibration, curve.calibration_n)
+    head = _head(recipe, curve, curve.calibration, curve.calibration_n, standing.curvature)
     return _print(
         {
             **head,
@@ -148,14 +149,14 @@ def _recipe(chosen: argparse.Namespace, calibration: str, amount: float) -> Reci
         scope=chosen.scope,
         amount=amount,
         spared=tuple(chosen.spare),
-        overrides=tuple(sorted(_own(text) for text in chosen.own)),
+        overrides=tuple(sorted(chosen.own)),
         calibration=chosen.calibration or calibration,
         nonfinite=chosen.nonfinite,
         seed=chosen.seed,
     )
 
 
-def _head(recipe: Recipe, measured, calibration: str, calibration_n: int) -> dict:
+def _head(recipe: Recipe, measured, calibration: str, calibration_n: int, curvature: str) -> dict:
     """What `evaluate` and `curve` say first: what was chosen, and which data it looked at."""
     return {
         "subject": recipe.subject,
@@ -166,13 +167,14 @@ def _head(recipe: Recipe, measured, calibration: str, calibration_n: int) -> dic
         "metric": measured.metric,
         "calibration": calibration,
         "calibration_n": calibration_n,
+        "curvature": curvature,
     }
 
 
 def _own(text: str) -> tuple[str, float]:
     layer, equals, amount = text.rpartition("=")
     if not equals or not layer:
-        raise ValueError(f"--own {text!r} is not LAYER=AMOUNT; write for example --own conv2.weight=0.3")
+        raise argparse.ArgumentTypeError(f"{text!r} is not LAYER=AMOUNT; write for example --own conv2.weight=0.3")
     return layer, _fraction(amount)
 
 
@@ -187,12 +189,20 @@ def _fraction(text: str) -> float:
 
 
 def _fractions(text: str) -> list[float]:
-    return [_fraction(part) for part in text.split(",") if part.strip()]
+    amounts = [_fraction(part) for part in text.split(",") if part.strip()]
+    if not amounts:
+        raise argparse.ArgumentTypeError(f"{text!r} holds no amount; give some from 0 to 1, such as 0,.5,.9")
+    return amounts
+
+
+def _seed(text: str) -> int:
+    if not text.isdigit() or int(text) >= 2**63:
+        raise argparse.ArgumentTypeError(f"seed {text!r} is not a whole number from 0 to 2^63 − 1, such as 0")
+    return int(text)
 
 
 def _print(answer: dict) -> int:
-    json.dump(answer, sys.stdout, indent=1, allow_nan=False)
-    print()
+    print(json.dumps(answer, indent=1, allow_nan=False))
     return 0
 
 

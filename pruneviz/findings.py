@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pruneviz.report import Curve, Report
+from pruneviz.report import Curve, CurvePoint, Report
 
 WINDOW = 0.1
 """A cliff is the steepest fall within a tenth of all weights."""
@@ -12,7 +12,10 @@ WINDOW = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Cliff:
-    """The steepest stretch of a curve: accuracy falls by `points` percentage points between two amounts."""
+    """The steepest stretch of a curve: accuracy falls by `points` percentage points between two amounts.
+
+    Where a curve knows its halves, one half of the held-out data finds the stretch and the other reports the fall.
+    """
 
     start: float
     stop: float
@@ -21,18 +24,29 @@ class Cliff:
 
 def cliff(curve: Curve) -> Cliff | None:
     """Where accuracy falls most within a tenth of the weights; None where it never falls by more than its interval."""
-    best: Cliff | None = None
     points = sorted(curve.points, key=lambda point: point.amount)
+    best, most = None, 0.0
     for at, first in enumerate(points):
         for last in points[at + 1 :]:
             if last.amount - first.amount > WINDOW + 1e-9:
                 break
-            drop = 100 * (first.value - last.value)
-            if best is None or drop > best.points:
-                best = Cliff(first.amount, last.amount, drop)
-    if best is None or not points or best.points <= 100 * (points[0].interval[1] - points[0].interval[0]):
+            drop = _choosing(first) - _choosing(last)
+            if drop > most:
+                best, most = (first, last), drop
+    if best is None or most <= points[0].interval[1] - points[0].interval[0]:
         return None
-    return best
+    first, last = best
+    return Cliff(first.amount, last.amount, 100 * (_reporting(first) - _reporting(last)))
+
+
+def _choosing(point: CurvePoint) -> float:
+    correct, n = point.half
+    return correct / n if 0 < n < point.n else point.value
+
+
+def _reporting(point: CurvePoint) -> float:
+    correct, n = point.half
+    return (point.correct - correct) / (point.n - n) if 0 < n < point.n else point.value
 
 
 def headline(report: Report, noun: str = "images") -> str:
@@ -66,6 +80,12 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text}%"
 
 
-def why_so_little(report: Report) -> str:
-    """Why removing many weights changes little: how much of Σw² they carry."""
+def harmless(report: Report) -> bool:
+    """Whether the setting's accuracy cannot be told from the dense network's: the dense value lies in its interval."""
+    low, high = report.score.interval
+    return low <= report.score.dense_value <= high
+
+
+def carried(report: Report) -> str:
+    """How much of Σw² goes with what is removed."""
     return f"The {percent(report.sparsity)} that go carry {percent(report.energy_removed)} of the squared weight (Σw²)."

@@ -12,6 +12,7 @@ from decimal import Decimal, InvalidOperation
 
 # A choice of at most this many characters: longer strings in a link are nonsense, and never reach the screen.
 LONGEST = 256
+_WHOLE = {"seed": (0, 2**63 - 1), "pick": (-1, 2**40), "sampled": (1, 2000), "guess": (-1, 100)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,9 @@ class Recipe:
     def __post_init__(self) -> None:
         if not 0.0 <= self.amount <= 1.0:
             raise ValueError(f"amount {self.amount!r} is not a fraction: give a number from 0 to 1, such as 0.8")
+        for name, (low, high) in _WHOLE.items():
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(f"{name} {getattr(self, name)!r} is out of range: give a whole number from {low} to {high}")
         for name, amount in (*self.overrides, *self.unlinked):
             if not 0.0 <= amount <= 1.0:
                 raise ValueError(f"amount {amount!r} of {name!r} is not a fraction: give a number from 0 to 1")
@@ -121,9 +125,9 @@ def _write(value: object, name: str) -> str:
     if name == "amount":
         return _percent(value)
     if name == "spared":
-        return "~".join(value)
+        return "~".join(_escape(one) for one in value)
     if name in ("overrides", "unlinked"):
-        return "~".join(f"{key}:{_percent(amount)}" for key, amount in value)
+        return "~".join(f"{_escape(key)}:{_percent(amount)}" for key, amount in value)
     return str(value)
 
 
@@ -133,10 +137,10 @@ def _read(text: str, name: str) -> object:
     if name == "amount":
         return _fraction(text)
     if name == "spared":
-        return tuple(_word(part) for part in text.split("~") if part)
+        return tuple(_word(_unescape(part)) for part in text.split("~") if part)
     if name in ("overrides", "unlinked"):
         return tuple(_pairs(text.split("~")))
-    if name in ("seed", "pick", "sampled", "guess"):
+    if name in _WHOLE:
         return _whole(text, name)
     word = _word(text)
     if word not in _OFFERED.get(name, (word,)) or not word:
@@ -149,7 +153,16 @@ def _pairs(parts: Iterable[str]) -> Iterable[tuple[str, float]]:
         key, colon, percent = part.rpartition(":")
         if not colon or not key:
             raise ValueError(part)
-        yield _word(key), _fraction(percent)
+        yield _word(_unescape(key)), _fraction(percent)
+
+
+def _escape(name: str) -> str:
+    """A name as part of a list: the list's own signs are spelt out."""
+    return name.replace("%", "%25").replace("~", "%7E")
+
+
+def _unescape(text: str) -> str:
+    return text.replace("%7E", "~").replace("%25", "%")
 
 
 def _word(text: str) -> str:
@@ -160,7 +173,7 @@ def _word(text: str) -> str:
 
 def _whole(text: str, name: str) -> int:
     value = int(text)
-    low, high = {"seed": (0, 2**63 - 1), "pick": (-1, 2**40), "sampled": (1, 2000), "guess": (-1, 100)}[name]
+    low, high = _WHOLE[name]
     if not low <= value <= high:
         raise ValueError(text)
     return value

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from pruneviz.__main__ import main
+from pruneviz.shipped import SAMPLES
 
 
 def run(capsys, *arguments):
@@ -35,10 +38,6 @@ def test_evaluate_says_everything(capsys):
 
 def test_the_mask_can_be_recomputed_from_the_file_alone(capsys):
     """Global magnitude by hand, from the safetensors file: the same sha256."""
-    from safetensors.numpy import load_file
-
-    from pruneviz.shipped import SAMPLES
-
     found = answer(capsys, "evaluate", "--subject", "digits_mlp", "--amount", "0.6")
     weights = {layer["name"]: None for layer in found["layers"]}
     stored = load_file(SAMPLES / "digits_mlp" / "weights.safetensors")
@@ -93,7 +92,6 @@ def test_held_out_calibration_sets_a_quarter_aside(capsys):
         (("--granularity", "atom"), "unknown granularity 'atom'; there are weight"),
         (("--subject", "nobody"), "nobody"),
         (("--spare", "nowhere"), "no layer 'nowhere'"),
-        (("--own", "fc1.weight"), "not LAYER=AMOUNT"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_2(capsys, arguments, said):
@@ -102,13 +100,39 @@ def test_bad_input_is_one_sentence_and_exit_2(capsys, arguments, said):
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--amount", "2"), ("--amount", "nan"), ("--amount", "half"), ("--nonfinite", "maybe")]
+    "arguments",
+    [
+        ("--amount", "2"),
+        ("--amount", "nan"),
+        ("--amount", "half"),
+        ("--nonfinite", "maybe"),
+        ("--own", "fc1.weight"),
+        ("--own", "fc1.weight=2"),
+        ("--seed", "-1"),
+    ],
 )
 def test_bad_numbers_are_one_sentence_and_exit_2(capsys, arguments):
     with pytest.raises(SystemExit) as stop:
         main(["evaluate", "--subject", "digits_mlp", *arguments])
     said = capsys.readouterr()
     assert stop.value.code == 2 and said.out == "" and said.err.count("\n") == 1
+
+
+def test_no_amounts_are_refused(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["curve", "--subject", "digits_mlp", "--amounts", ","])
+    assert stop.value.code == 2 and "holds no amount" in capsys.readouterr().err
+
+
+def test_a_nan_bias_leaves_no_half_an_answer(capsys, tmp_path):
+    """A bias that is NaN makes the loss NaN: the JSON says null, whole; a note names the parameter."""
+    stored = load_file(SAMPLES / "digits_mlp" / "weights.safetensors")
+    bias = next(name for name in stored if name.endswith("bias"))
+    stored[bias] = np.full_like(stored[bias], np.nan)
+    save_file(stored, tmp_path / "weights.safetensors")
+    shutil.copy(SAMPLES / "digits_mlp" / "subject.toml", tmp_path)
+    found = answer(capsys, "evaluate", "--subject", str(tmp_path / "subject.toml"), "--amount", ".5")
+    assert found["loss"] is None and any(bias in note for note in found["notes"])
 
 
 def test_doctor_knows_what_is_here(capsys):

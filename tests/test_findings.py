@@ -11,7 +11,15 @@ from pruneviz.report import Curve, CurvePoint, Report, Score, wilson
 
 def curve(values, n=500):
     points = tuple(
-        CurvePoint(at / (len(values) - 1), at / (len(values) - 1), v, round(v * n), n, wilson(round(v * n), n), (0, 1))
+        CurvePoint(
+            at / (len(values) - 1),
+            at / (len(values) - 1),
+            v,
+            round(v * n),
+            n,
+            wilson(round(v * n), n),
+            (round(v * n / 2), n // 2),
+        )
         for at, v in enumerate(values)
     )
     return Curve("s", "c", "global", 0, "none", 0, points, values[0], 0.1)

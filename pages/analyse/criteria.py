@@ -16,6 +16,7 @@ st.title(words.compared(offered), anchor=False)
 cards = [panels.criterion(names[one.key], one) for one in offered]
 scrubber(cards, key="criteria", linked=bench.linked(), on_commit=bench.take_commit)
 st.markdown(words.compared_help(offered))
+curves.watch([one.curve for one in offered])
 show.chart(criteria_charts.curves([one.curve for one in offered], names, amounts), key="curves")
 
 st.header("Where two criteria disagree", anchor=False)
@@ -52,5 +53,8 @@ bench.choose("weights deleted, one at a time", "sampled", (200, 500, 2000))
 found = show.progress("Deleting weights one at a time …", lambda told: insight.deletions(recipe, told))
 for at, (place, key) in enumerate(zip(st.columns(2, gap="large"), pair, strict=True)):
     with place:
-        show.chart(truth_charts.predicted_against_true(found, key, names), key=f"true-{at}")
+        show.chart(
+            truth_charts.predicted_against_true(found, key, names, in_loss=catalogue.criteria()[key].in_loss),
+            key=f"true-{at}",
+        )
 st.markdown(words.spearman(found, names))

@@ -20,6 +20,7 @@ with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", ke
 sweep, curve = curves.layer_sweep(recipe, shape.name), curves.layer_curve(recipe, shape.name)
 panel = panels.layer(recipe, shape, curve, sweep, curves.layer_report(recipe, shape.name))
 scrubber([panel], key="weights", on_commit=bench.take_commit)
+curves.watch([curve])
 st.markdown(words.threshold(shape, recipe.amount))
 st.markdown(words.shape())
 
@@ -38,3 +39,5 @@ with right:
     damage, n, source = insight.damage(recipe)
     show.chart(layer_charts.damage(damage), key="damage")
     st.markdown(words.damage(n, source))
+with st.expander("What cannot be pruned, and why"):
+    st.markdown(words.skipped(insight.skipped(recipe.subject)))

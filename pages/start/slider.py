@@ -8,14 +8,14 @@ from pruneviz.studio.scrubber import scrubber
 
 recipe = bench.recipe_now()
 report = kitchen.first_report(recipe)
-curve, complete = curves.curve(recipe)
+curve, baseline = curves.curve(recipe)[0], curves.baseline(recipe)
 
 st.title(findings.headline(report), anchor=False)
 st.caption(words.start(report, curve))
 
 with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="choices"):
     bench.choose("criterion", "criterion", catalogue.order(), lambda key: catalogue.criteria()[key].name)
-    bench.choose("compared", "scope", list(catalogue.SCOPES), catalogue.SCOPES.get)
+    bench.choose("compared", "scope", [*catalogue.scopes()], lambda key: catalogue.scopes()[key].name)
 
 scrubber(
     [
@@ -25,7 +25,7 @@ scrubber(
             curve,
             curves.sweep(recipe),
             title=catalogue.criteria()[recipe.criterion].name,
-            baseline=curves.baseline(recipe) if recipe.criterion != "random" else None,
+            baseline=baseline if recipe.criterion != "random" else None,
             tuned=curves.tuned(recipe),
             trail=bench.trail(),
         )
@@ -35,14 +35,15 @@ scrubber(
     guess=recipe.guess,
     on_commit=bench.take_commit,
 )
-if not complete:
-    curves.watch_curve(recipe)
+curves.watch([curve, baseline])
 
 left, right = st.columns(2, gap="large")
 with left:
-    st.subheader("Why so little happens, for so long", anchor=False)
-    st.markdown(words.why(report))
+    st.subheader(words.why_title(report), anchor=False)
+    st.markdown(words.why(report, recipe.criterion))
 with right:
     st.subheader(f"How «{catalogue.criteria()[recipe.criterion].name}» decides", anchor=False)
     words.criterion(recipe.criterion)
+    st.subheader(f"Compared {catalogue.scopes()[recipe.scope].name}", anchor=False)
+    words.scope(recipe.scope)
 st.caption(words.evidence(report, curve))

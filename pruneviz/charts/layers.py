@@ -68,7 +68,7 @@ def damage(harm: Sequence[LayerDamage]) -> Chart:
     rows = tuple((d.label, f"{d.energy_removed:.2%}", f"{d.output_change:.2%}") for d in harm)
     title = "No layer to measure."
     if harm:
-        worst = max(harm, key=lambda d: d.output_change)
+        worst = max(harm, key=lambda d: np.nan_to_num(d.output_change, nan=-1.0))
         title = (
             f"{worst.label} moves most: its output changes by {as_percent(worst.output_change)} "
             f"while {as_percent(worst.energy_removed)} of its Σw² goes."

@@ -3,7 +3,8 @@
 Shapes, everywhere in the engine: O outputs, I inputs, K kernel extents, N samples. A weight is [O, I, *K].
 
 A criterion file has a docstring (the text in the app), `formula` (LaTeX), `paper`, `needs`, and
-`saliency(evidence) -> Tensor [O, I, *K]`: small means «goes first». `name` may give the words on screen.
+`saliency(evidence) -> Tensor [O, I, *K]`: small means «goes first». `name` may give the words on screen; `in_loss = True`
+says that the saliency is itself a predicted size of the change of the loss.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ class Criterion:
     paper: Paper
     needs: tuple[Need, ...]
     saliency: Callable[[Evidence], Tensor]
+    in_loss: bool = False
 
     @property
     def needs_data(self) -> bool:

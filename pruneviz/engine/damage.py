@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import math
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -13,23 +16,23 @@ from pruneviz.report import LayerDamage
 
 def damage(subject: Subject, mask: Mask, inputs: Tensor) -> tuple[LayerDamage, ...]:
     """Per layer the share of Σw² removed and ‖ŷ − y‖ / ‖y‖: y is the layer's dense output, ŷ its output with the weights
-    that `mask` keeps, both on the same dense inputs, so that a layer answers for itself and not for the ones before."""
-    dense, masked = subject.skeleton().eval(), subject.skeleton().eval()
-    keep = mask.layers()
-    for layer in subject.layers:
-        kept = subject.parameter(layer) * torch.tensor(keep[layer.name])
-        for name in (layer.name, *layer.aliases):
-            owner, _, attribute = name.rpartition(".")
-            setattr(masked.get_submodule(owner), attribute, nn.Parameter(kept, requires_grad=False))
+    that `mask` keeps, both on the same dense inputs, so that a layer answers for itself and not for the ones before.
+
+    The projections of an attention module have no output of their own; theirs is the module's. The movement is NaN where
+    a layer never ran.
+    """
+    dense, keep = subject.skeleton().eval(), mask.layers()
     moved: dict[str, list[float]] = {layer.name: [0.0, 0.0] for layer in subject.layers}
-    hooks = []
+    hooks, watching = [], []
+    for layer in subject.layers:
+        place, name = _speaker(dense, layer.name)
+        module = dense.get_submodule(place)
+        kept = subject.parameter(layer) * torch.tensor(keep[layer.name])
+        watching.append((module, _compare(_twin(module, name, kept), moved[layer.name])))
     try:
-        for layer in subject.layers:
-            owner = layer.name.rpartition(".")[0]
-            module = dense.get_submodule(owner)
-            hooks.append(
-                module.register_forward_hook(_compare(masked.get_submodule(owner), moved[layer.name]), with_kwargs=True)
-            )
+        # Only now, when all twins are made: a twin of a watched module would watch, too.
+        for module, hook in watching:
+            hooks.append(module.register_forward_hook(hook, with_kwargs=True))
         with torch.inference_mode():
             for batch in inputs.split(256):
                 dense(batch)
@@ -37,6 +40,24 @@ def damage(subject: Subject, mask: Mask, inputs: Tensor) -> tuple[LayerDamage, .
         for hook in hooks:
             hook.remove()
     return tuple(_row(subject, layer, keep[layer.name], *moved[layer.name]) for layer in subject.layers)
+
+
+def _speaker(network: nn.Module, parameter: str) -> tuple[str, str]:
+    """The module whose output shows a parameter, and the parameter's name inside it."""
+    owner, _, attribute = parameter.rpartition(".")
+    above, _, child = owner.rpartition(".")
+    if owner and isinstance(network.get_submodule(above), nn.MultiheadAttention):
+        return above, f"{child}.{attribute}"
+    return owner, attribute
+
+
+def _twin(module: nn.Module, name: str, kept: Tensor) -> nn.Module:
+    """The same module with one parameter replaced; all others are shared."""
+    shared = {id(tensor): tensor for tensor in (*module.parameters(), *module.buffers())}
+    twin = copy.deepcopy(module, memo=shared)
+    owner, _, attribute = name.rpartition(".")
+    setattr(twin.get_submodule(owner), attribute, nn.Parameter(kept, requires_grad=False))
+    return twin
 
 
 def _compare(twin: nn.Module, sums: list[float]):
@@ -54,4 +75,4 @@ def _row(subject: Subject, layer, keep: np.ndarray, moved: float, whole: float) 
     square = np.square(np.nan_to_num(subject.parameter(layer).double().numpy(), posinf=0, neginf=0))
     total = float(square.sum())
     share = float(square[~keep].sum()) / total if total else 0.0
-    return LayerDamage(layer.name, layer.label, share, (moved / whole) ** 0.5 if whole else 0.0)
+    return LayerDamage(layer.name, layer.label, share, (moved / whole) ** 0.5 if whole else math.nan)

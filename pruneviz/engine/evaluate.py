@@ -200,6 +200,9 @@ def _notes(
         notes.append(f"No weight is left in {', '.join(empty)}: nothing of the input gets past a layer without weights.")
     if broken:
         notes.append(f"{broken:,} weights are NaN or infinite; they were ranked first.")
+    elsewhere = [f"{name}: {count}" for name, count in subject.nonfinite if name not in nonfinite(subject)]
+    if elsewhere:
+        notes.append(f"NaN or infinite values that cannot be pruned: {', '.join(elsewhere)}; outputs may be NaN.")
     if standing.curvature:
         notes.append(f"Curvature: {standing.curvature}.")
     return tuple(notes)

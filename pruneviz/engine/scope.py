@@ -169,16 +169,16 @@ def shelf() -> dict[str, Scope]:
     scopes = (
         _scope(
             "global",
-            "all layers together",
+            "globally",
             r"\text{remove the } K \text{ smallest of all } s_i,\quad K = \mathrm{round}(a\,n)",
-            Paper("Han, Pool, Tran & Dally 2015", "arXiv 1506.02626", "https://arxiv.org/abs/1506.02626"),
+            Paper("Frankle & Carbin 2019 (ResNet-18, VGG-19)", "arXiv 1803.03635, §4", "https://arxiv.org/abs/1803.03635"),
             """One competition: all weights of all layers on one scale.
 
             A layer whose scores are small everywhere may lose nearly everything.""",
         ),
         _scope(
             "layer",
-            "each layer the same share",
+            "per layer",
             r"\text{remove } c_l \text{ of layer } l,\quad |c_l - a\,n_l| < 1,\quad \sum_l c_l = \mathrm{round}(a\,n)",
             Paper("Baruah, Cohen, Plaxton & Varvel 1996", "Algorithmica 15, 600–625", "https://doi.org/10.1007/BF01940883"),
             equally.__doc__,
@@ -186,7 +186,7 @@ def shelf() -> dict[str, Scope]:
         ),
         _scope(
             "std",
-            "deviations of the layer",
+            "by deviation (Han)",
             r"t_l = q\,\sigma_l",
             Paper("Han, Pool, Tran & Dally 2015", "arXiv 1506.02626, §3.1", "https://arxiv.org/abs/1506.02626"),
             by_deviation.__doc__,
@@ -194,7 +194,7 @@ def shelf() -> dict[str, Scope]:
         ),
         _scope(
             "erk",
-            "Erdős–Rényi kernel",
+            "by ERK budget",
             r"1 - \mathrm{sparsity}_l \propto \frac{n_{in} + n_{out} + k_h + k_w}{n_{in}\,n_{out}\,k_h\,k_w}",
             Paper("Evci, Gale, Menick, Castro & Elsen 2020", "arXiv 1911.11134, §3", "https://arxiv.org/abs/1911.11134"),
             by_fans.__doc__,
@@ -202,7 +202,7 @@ def shelf() -> dict[str, Scope]:
         ),
         _scope(
             "lamp",
-            "LAMP",
+            "by LAMP score",
             r"\frac{w_u^2}{\sum_{v \ge u} w_v^2}",
             Paper("Lee, Park, Mo, Ahn & Shin 2021", "arXiv 2010.07611, eq. 4", "https://arxiv.org/abs/2010.07611"),
             by_lamp.__doc__,

@@ -164,25 +164,22 @@ def _take(field: str) -> None:
 
 
 def take_commit(commit_made: Any) -> None:
-    """What the live scrubber settled on, taken into the Recipe."""
-    now, share = recipe_now(), None if commit_made.percent is None else commit_made.percent / 100
-    if commit_made.kind == "amount" and commit_made.panel in ("", now.criterion) and linked():
-        change(amount=share)
-    elif commit_made.kind == "amount":
-        _one_of_many(commit_made.panel, share)
-    elif commit_made.kind == "layer":
-        commit(now.with_own(commit_made.layer, share))
-    elif commit_made.kind == "lock":
-        freed = now.with_own(commit_made.layer, None)
-        commit(freed if share is None else replace(freed, spared=tuple(sorted({*freed.spared, commit_made.layer}))))
-    elif commit_made.kind == "guess":
-        change(guess=round(commit_made.percent))
-    elif commit_made.kind == "linked":
+    """What the live scrubber settled on, taken into the Recipe, if the Recipe that comes of it can be used."""
+    if commit_made.kind == "linked":
         link_all(bool(commit_made.percent))
+        return
+    recipe = _after(recipe_now(), commit_made)
+    check = _CHECKS.get("recipe")
+    commit(recipe, check(recipe) if check else None)
 
 
-def _one_of_many(criterion: str, share: float) -> None:
-    if linked() or not criterion:
-        change(amount=share)
-    else:
-        commit(recipe_now().with_unlinked(criterion, share))
+def _after(now: Recipe, made: Any) -> Recipe:
+    share = None if made.percent is None else made.percent / 100
+    if made.kind == "amount":
+        return replace(now, amount=share) if linked() or not made.panel else now.with_unlinked(made.panel, share)
+    if made.kind == "layer":
+        return now.with_own(made.layer, share)
+    if made.kind == "lock":
+        freed = now.with_own(made.layer, None)
+        return freed if share is None else replace(freed, spared=tuple(sorted({*freed.spared, made.layer})))
+    return replace(now, guess=round(made.percent))

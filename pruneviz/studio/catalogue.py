@@ -14,19 +14,12 @@ from pruneviz import shipped
 CARDS = "PRUNEVIZ_CARDS"
 """Names further cards (paths of subject.toml files, separated as in PATH) that the app offers beside its samples."""
 
-SCOPES = {
-    "global": "globally",
-    "layer": "per layer",
-    "std": "by deviation (Han)",
-    "erk": "by ERK budget",
-    "lamp": "by LAMP score",
-}
 _CRITERIA = Path(__file__).resolve().parent.parent / "engine" / "criteria"
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What a visitor reads about one criterion: its name, its explanation, its formula and where that comes from."""
+    """What a visitor reads of a criterion or a scope: name, explanation, formula, and where that comes from."""
 
     name: str
     text: str
@@ -35,6 +28,7 @@ class Words:
     where: str
     url: str
     needs_data: bool
+    in_loss: bool = False
 
 
 def subjects() -> dict[str, str]:
@@ -50,6 +44,16 @@ def criteria() -> dict[str, Words]:
     """The criteria on offer, in the order of their names: key → words. Found by looking at the files, which are not run."""
     files = sorted(path for path in _CRITERIA.glob("*.py") if path.stem != "__init__")
     return {path.stem: _words(path) for path in files}
+
+
+def scopes() -> dict[str, Words]:
+    """The ways in which weights are compared: key → words. Their shelf is read as it is: it needs no torch."""
+    from pruneviz.engine import scope
+
+    return {
+        key: Words(one.name, one.text, one.formula, one.paper.cite, one.paper.where, one.paper.url, False)
+        for key, one in scope.shelf().items()
+    }
 
 
 def order() -> list[str]:
@@ -74,6 +78,7 @@ def _words(path: Path) -> Words:
         cite=paper[0],
         where=paper[1] if len(paper) > 1 else "",
         url=paper[2] if len(paper) > 2 else "",
+        in_loss=ast.literal_eval(named["in_loss"]) if "in_loss" in named else False,
         needs_data=any(need != "weight" for need in ast.literal_eval(named["needs"])),
     )
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import streamlit as st
 
 from pruneviz.recipe import Recipe
 from pruneviz.report import Curve, Report, Sweep
-from pruneviz.studio import kitchen
+from pruneviz.studio import background, kitchen
 
 # Coarse to fine: the shape of the curve first, each further node a refinement.
 ORDER = tuple(dict.fromkeys((0, 50, 80, 90, 95, 99, *range(0, 101, 10), *range(0, 101, 5), *range(0, 101, 2), *range(101))))
+REDRAW = 2.0
 AT_ONCE = 1.5
 """A curve that takes at most this many seconds is measured before the page shows it; a longer one grows on the page."""
 
@@ -22,6 +23,7 @@ AT_ONCE = 1.5
 class Growing:
     """A curve that is being measured: its points so far. Whoever draws it reads `curve`; one thread adds to it."""
 
+    started: float
     curve: Curve | None = None
     done: bool = False
     trouble: str = ""
@@ -32,20 +34,21 @@ def curve(recipe: Recipe) -> tuple[Curve, bool]:
     found = kitchen.shipped_of(recipe)
     if found:
         return found.curves[recipe.criterion, recipe.scope], True
-    growing = _growing(replace(kitchen.measured_part(recipe), amount=0.0))
-    waited = time.monotonic()
-    while not growing.done and (growing.curve is None or time.monotonic() - waited < AT_ONCE):
+    key = replace(kitchen.measured_part(recipe), amount=0.0)
+    growing = _growing(key)
+    while not growing.done and (growing.curve is None or time.monotonic() - growing.started < AT_ONCE):
         time.sleep(0.01)
     if growing.trouble:
+        _growing.clear(key)
         raise ValueError(growing.trouble)
     return growing.curve, growing.done
 
 
 @st.cache_resource(max_entries=48, show_spinner=False)
 def _growing(recipe: Recipe) -> Growing:
-    growing = Growing()
+    growing = Growing(time.monotonic())
     place, bench = kitchen.standing_of(recipe), kitchen.workspace_of(recipe)
-    threading.Thread(target=_grow, args=(growing, recipe, place, bench), name="curve", daemon=True).start()
+    background.start("curve", _grow, growing, recipe, place, bench)
     return growing
 
 
@@ -58,17 +61,24 @@ def _grow(growing: Growing, recipe: Recipe, place, bench) -> None:
         for point in evaluate.curve_points(recipe, place, bench, rest):
             added = sorted((*growing.curve.points, point), key=lambda one: one.amount)
             growing.curve = replace(growing.curve, points=tuple(added))
+            if background.closing():
+                return
     except Exception as problem:  # a thread has nobody to raise to: the page that waits for the curve says it
         growing.trouble = f"The curve could not be measured: {problem}"
     growing.done = True
 
 
-@st.fragment(run_every=1.0)
-def watch_curve(recipe: Recipe) -> None:
-    """Redraws the page while its curve grows, and says how far it is."""
-    found, complete = curve(recipe)
-    st.caption(f"Measuring the curve: {len(found.points)} of {len(ORDER)} points so far.")
-    if complete:
+def watch(shown: Sequence[Curve]) -> None:
+    """Redraws the page while a curve on it grows, and says how far it is; nothing where all are complete."""
+    short = sum(max(0, len(ORDER) - len(one.points)) for one in shown)
+    if short:
+        _watch(short, len(ORDER) * len(shown), time.monotonic())
+
+
+@st.fragment(run_every=REDRAW)
+def _watch(short: int, wanted: int, drawn: float) -> None:
+    st.caption(f"Measuring in the background: {wanted - short} of {wanted} points of the curves so far.")
+    if time.monotonic() - drawn > REDRAW / 2:  # not while the page itself is being drawn
         st.rerun()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +12,14 @@ import streamlit as st
 from pruneviz.recipe import Recipe
 from pruneviz.report import Agreement, Deletions, LayerDamage, LayerShape, WeightStory
 from pruneviz.studio import kitchen
+
+
+def skipped(name: str) -> dict[str, list[str]]:
+    """What of a model cannot be pruned at granularity weight: reason → parameters."""
+    found: dict[str, list[str]] = {}
+    for parameter, reason in kitchen.subject(name).skipped:
+        found.setdefault(reason, []).append(parameter)
+    return found
 
 
 def layer_sizes(name: str) -> dict[str, tuple[str, int]]:
@@ -37,7 +45,7 @@ def damage(recipe: Recipe) -> tuple[tuple[LayerDamage, ...], int, str]:
 def _damage(recipe: Recipe) -> tuple[tuple[LayerDamage, ...], int, str]:
     from pruneviz.engine.damage import damage as measure
 
-    inputs, labels, source = kitchen.calibration(recipe.subject, recipe.calibration, recipe.seed)
+    inputs, labels, source = kitchen.calibration(recipe.subject, kitchen.calibration_of(recipe), recipe.seed)
     mask = kitchen.standing_of(recipe).ranking.keep(recipe.amount, recipe.own_amounts())
     return measure(kitchen.subject(recipe.subject), mask, inputs), len(labels), source
 
@@ -102,8 +110,8 @@ def _story(recipe: Recipe, layer: str, index: int) -> WeightStory:
     at = [one.name for one in model.layers].index(layer)
     flat = sum(one.size for one in model.layers[:at]) + index
     places = {key: kitchen.standing_of(replace(recipe, criterion=key)) for key in criterion.shelf()}
-    inputs, labels, _ = kitchen.calibration(recipe.subject, recipe.calibration, recipe.seed)
-    evidence = gathered(recipe.subject, recipe.calibration, recipe.seed)
+    inputs, labels, _ = kitchen.calibration(recipe.subject, kitchen.calibration_of(recipe), recipe.seed)
+    evidence = gathered(recipe.subject, kitchen.calibration_of(recipe), recipe.seed)
     return tell(
         model, inputs, labels, evidence, layer=at, index=index,
         ranks={key: place.ranking.order_of(flat) for key, place in places.items()},
@@ -118,29 +126,40 @@ def next_pick(recipe: Recipe, layer: str, index: int) -> int:
 
 
 def deletions(recipe: Recipe, told: Callable[[float], None]) -> Deletions:
-    """Sampled weights deleted one by one; `told` hears how far it is. Whoever asks second waits for the first."""
+    """Sampled weights deleted one by one; `told` hears how far it is.
+
+    Whoever asks while another measures waits for that one; whoever is interrupted loses nothing, the next goes on.
+    """
+    source = kitchen.calibration_of(recipe)
+    place = _deleted(recipe.subject, source, recipe.nonfinite, recipe.seed, recipe.sampled)
+    with place.lock:
+        if place.coming is None:
+            place.coming = _deleting(recipe, source)
+        while place.found is None or len(place.found.true) < place.wanted:
+            place.found = next(place.coming)
+            place.wanted = min(recipe.sampled, kitchen.subject(recipe.subject).weights)
+            told(len(place.found.true) / place.wanted)
+    return place.found
+
+
+def _deleting(recipe: Recipe, source: str) -> Iterator[Deletions]:
     from pruneviz.engine import criterion
     from pruneviz.engine.truth import deletions as measure
 
-    place = _deleted(recipe.subject, recipe.calibration, recipe.nonfinite, recipe.seed, recipe.sampled)
-    with place.lock:
-        if place.found is None:
-            inputs, labels, _ = kitchen.calibration(recipe.subject, recipe.calibration, recipe.seed)
-            ranked = {key: kitchen.standing_of(replace(recipe, criterion=key, scope="global")) for key in criterion.shelf()}
-            scores = {key: list(one.scores) for key, one in ranked.items()}
-            model, how = kitchen.subject(recipe.subject), {"count": recipe.sampled, "seed": recipe.seed}
-            for found in measure(model, inputs, labels, scores, **how):
-                told(len(found.true) / recipe.sampled)
-            place.found = found
-    return place.found
+    inputs, labels, _ = kitchen.calibration(recipe.subject, source, recipe.seed)
+    ranked = {key: kitchen.standing_of(replace(recipe, criterion=key, scope="global")) for key in criterion.shelf()}
+    scores = {key: list(one.scores) for key, one in ranked.items()}
+    return measure(kitchen.subject(recipe.subject), inputs, labels, scores, count=recipe.sampled, seed=recipe.seed)
 
 
 @dataclass
 class Deleted:
-    """Where one set of deletions is kept once it is measured."""
+    """Where one set of deletions is kept while it is measured and afterwards."""
 
     lock: threading.Lock
+    coming: Iterator[Deletions] | None = None
     found: Deletions | None = None
+    wanted: int = 1
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)

@@ -17,6 +17,7 @@ import streamlit as st
 from pruneviz import shipped as shelf
 from pruneviz.recipe import Recipe
 from pruneviz.report import LayerReport, Report, Score
+from pruneviz.studio import background, catalogue
 
 _ready = threading.Event()
 
@@ -39,6 +40,8 @@ def _warm_up(recipe: Recipe) -> None:
     from pruneviz.engine import criterion
 
     for key in criterion.shelf():
+        if background.closing():
+            return
         report(replace(recipe, criterion=key))
 
 
@@ -83,9 +86,18 @@ def standing(name: str, criterion: str, granularity: str, scope: str, calibratio
 
 def standing_of(recipe: Recipe):
     return standing(
-        recipe.subject, recipe.criterion, recipe.granularity, recipe.scope, recipe.calibration, recipe.nonfinite,
+        recipe.subject, recipe.criterion, recipe.granularity, recipe.scope, calibration_of(recipe), recipe.nonfinite,
         recipe.seed,
     )  # fmt: skip
+
+
+def calibration_of(recipe: Recipe) -> str:
+    """Which data criteria look at: what the visitor chose; else what the card says; else held-out data where there is
+    nothing to train on. Every page says which it was."""
+    if recipe.calibration != "training" or shipped(recipe.subject):
+        return recipe.calibration
+    model = subject(recipe.subject)
+    return "held-out" if model.training is None else model.calibration
 
 
 @st.cache_resource(max_entries=6, show_spinner=False)
@@ -161,7 +173,7 @@ def shipped_of(recipe: Recipe):
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def calibration(name: str, source: str, seed: int):
-    """Calibration inputs, labels, and where they come from."""
+    """Calibration inputs, labels, and where they come from. `source` is what `calibration_of` answers."""
     from pruneviz.engine.criterion import shelf as criteria
     from pruneviz.engine.splits import split
 
@@ -175,15 +187,26 @@ def calibration(name: str, source: str, seed: int):
 def trouble(recipe: Recipe) -> str | None:
     """Why a Recipe cannot be used, in one sentence; None where it can. Shipped samples are answered without torch."""
     try:
+        _check_words(recipe)
         if not warm() and shipped_of(recipe):
             return None
         from pruneviz.engine import evaluate
 
         evaluate.check(subject(recipe.subject), recipe)
         standing_of(recipe)
-    except (ValueError, OSError) as problem:
-        return " ".join(str(problem).split())
+    except (ValueError, OSError, RuntimeError) as problem:
+        return " ".join(str(problem).split()).replace("use --nonfinite remove", "add nf=remove to the link")
     return None
+
+
+def _check_words(recipe: Recipe) -> None:
+    """What a link may name: models on offer or a card, criteria on the shelf."""
+    if recipe.subject not in catalogue.subjects() and not recipe.subject.endswith("subject.toml"):
+        offered = ", ".join(catalogue.subjects())
+        raise ValueError(f"unknown model {recipe.subject!r}; there are {offered}, or the path of a subject.toml")
+    for key in (recipe.criterion, recipe.against, *dict(recipe.unlinked)):
+        if key not in catalogue.criteria():
+            raise ValueError(f"unknown criterion {key!r}; there are {', '.join(catalogue.criteria())}")
 
 
 def measured_part(recipe: Recipe) -> Recipe:

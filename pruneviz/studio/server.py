@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import asynccontextmanager
+
+from pruneviz.studio import background
 
 
 @asynccontextmanager
 async def lifespan(_app):
     """Imports torch and warms the default model in the background, while the first page is drawn from shipped curves."""
-    threading.Thread(target=_preload, name="preload", daemon=True).start()
+    background.start("preload", _preload)
     yield {}
 
 

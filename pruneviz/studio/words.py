@@ -23,22 +23,41 @@ def start(report: Report, curve: Curve) -> str:
     )
 
 
-def why(report: Report) -> str:
-    """Why removing weights changes little at first: what is measured here, beside what is often said."""
-    said = findings.why_so_little(report)
+def why_title(report: Report) -> str:
+    """The heading over the explanation, for a setting that hurts and for one that does not."""
+    return "Why so little happens" if findings.harmless(report) else "What went with it"
+
+
+def why(report: Report, criterion: str) -> str:
+    """Why removing weights changes little, or no longer little: what is measured here, beside what is often said."""
+    said = findings.carried(report)
+    if criterion == "random":
+        said += " Drawn by lot, they carry their share: random pruning is the baseline that a criterion has to beat."
+    elif findings.harmless(report):
+        said += " Small weights do little *as long as the inputs that they multiply are of similar size*."
+    else:
+        said += " Accuracy can no longer be told from the dense network's only up to the cliff; this setting lies beyond."
     return (
-        f"{said} Most weights of a trained network lie near zero and a few are large, so the small ones share little of "
-        "the work, *as long as the inputs that they multiply are of similar size*.\n\n"
-        "**Often said:** weight magnitudes follow a Laplacian. **What holds:** it is the signed weights that are bell-shaped"
-        " around zero, and the shape differs from layer to layer; the page *Weights* fits it for this model.\n\n"
-        "**Often said:** pruning all at once hurts. **The paper reports:** half of the connections go without any "
-        "retraining at no loss, and retraining moves the edge to nine in ten (Han et al. 2015, §5 and Figure 5)."
+        f"{said}\n\n"
+        "**Often said:** weight magnitudes follow a Laplacian. **What holds:** the signed weights are bell-shaped "
+        "around zero, and the shape differs from layer to layer; the page *Weights* measures it for this model.\n\n"
+        "**Often said:** pruning all at once hurts. **The paper reports:** on AlexNet half of the connections go at no loss "
+        "even without retraining; with retraining at once 5 times fewer remain, and 9 times fewer when pruning and "
+        "retraining take turns ([Han et al. 2015](https://arxiv.org/abs/1506.02626), §3.4, §5 and Figure 5)."
     )
 
 
 def criterion(key: str) -> None:
     """A criterion in its own words: formula, text, source."""
-    one = catalogue.criteria()[key]
+    _explained(catalogue.criteria()[key])
+
+
+def scope(key: str) -> None:
+    """A way of comparing in its own words: formula, text, source."""
+    _explained(catalogue.scopes()[key])
+
+
+def _explained(one: catalogue.Words) -> None:
     st.latex(one.formula)
     st.markdown(one.text)
     st.caption(f"Source: [{one.cite}]({one.url}), {one.where}" if one.url else f"Source: {one.cite}, {one.where}")
@@ -105,20 +124,24 @@ def damage(n: int, source: str) -> str:
     return (
         "Left: how much of each layer's Σw² the current setting removes. Right: how far the layer's own output moves, "
         f"‖ŷ − y‖ / ‖y‖, measured on {n:,} calibration inputs ({source} split), each layer on the inputs that the dense "
-        "network gives it. If all inputs were of the same size and unrelated, the right would be the root of the left."
+        "network gives it. If all inputs were of the same size, unrelated and centred, and there were no bias, the right "
+        "would be the root of the left."
     )
 
 
 def compared(offered: Sequence[curves.Compared]) -> str:
-    """The finding of the page Criteria: who is ahead at the sparsities on screen, and by how much against random."""
-    ranked = sorted(offered, key=lambda one: one.report.score.value, reverse=True)
+    """The finding of the page Criteria: who is ahead at the sparsities on screen, and whether anybody beats random."""
     names = {key: one.name for key, one in catalogue.criteria().items()}
-    first = ranked[0]
-    random = next((one for one in offered if one.key == "random"), None)
-    head = f"{names[first.key].capitalize()} keeps most here: {findings.percent(first.report.score.value)}"
-    if random is None or random.key == first.key:
-        return f"{head}."
-    return f"{head}; random pruning keeps {findings.percent(random.report.score.value)}."
+    best = max(offered, key=lambda one: one.report.score.value).report.score
+    ahead = [names[one.key] for one in offered if one.report.score.value >= best.interval[0]]
+    random = next((one.report.score for one in offered if one.key == "random"), None)
+    beside = f"; random pruning has {findings.percent(random.value)}" if random else ""
+    if random and random.value >= best.interval[0]:
+        return f"Nobody beats random pruning here: {findings.percent(random.value)} on {random.n:,} images."
+    if len(ahead) == 1:
+        return f"{ahead[0].capitalize()} has the best accuracy here, {findings.percent(best.value)}{beside}."
+    first = ", ".join(ahead[:-1]) + " and " + ahead[-1]
+    return f"{first.capitalize()} cannot be told apart here: {findings.percent(best.value)} at best{beside}."
 
 
 def compared_help(offered: Sequence[curves.Compared]) -> str:
@@ -179,6 +202,14 @@ def taylor() -> str:
     return (
         "**Often said:** |w·∂L/∂w| takes weights whose removal would *reduce* the loss. **What it is:** the size of the "
         "first-order change of the loss when the weight goes to zero, *in either direction* "
-        "([Molchanov et al. 2017](https://arxiv.org/abs/1611.06440), eq. 4). At a minimum the mean slope is near zero, so "
+        "([Molchanov et al. 2017](https://arxiv.org/abs/1611.06440), §2.2). At a minimum the mean slope is near zero, so "
         "the criterion averages its size sample by sample."
+    )
+
+
+def skipped(reasons: dict[str, list[str]]) -> str:
+    """What is left out of pruning weights, by reason."""
+    return (
+        "\n".join(f"- {reason}: {', '.join(f'`{name}`' for name in names)}" for reason, names in reasons.items())
+        or "Nothing."
     )

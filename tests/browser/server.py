@@ -108,7 +108,7 @@ def slider(panel: str = "") -> str:
 
 @contextmanager
 def visits(browser, address: str):
-    """Opens pages, each for a visitor of its own; at the end the console must be clean and nothing may have left the machine.
+    """Opens pages, each for a visitor of its own; afterwards no error was logged and nothing has left the machine.
 
     Streamlit itself asks `<page>/_stcore/{health,host-config}` on every deep link before it finds the right folder: those
     two are the only errors let through.

@@ -7,6 +7,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional
 
 from pruneviz.engine import criterion as criteria
@@ -89,3 +90,27 @@ def test_scores_line_up_with_layers():
     for key in criteria.shelf():
         found, _ = scores(SUBJECT, criteria.find(key), INPUTS, LABELS, seed=0)
         assert [tuple(part.shape) for part in found] == [one.shape for one in SUBJECT.layers]
+
+
+def test_attention_projections_answer_for_themselves():
+    """in_proj and out_proj of nn.MultiheadAttention: each measured with only its own weights masked."""
+    network = Attending()
+    subject = tiny_subject(
+        randomised(network), torch.randn(8, 5, 4, generator=torch.Generator().manual_seed(0)), torch.arange(8) % 3
+    )
+    names = [layer.name for layer in subject.layers]
+    masks = {name: np.ones(layer.size, bool) for name, layer in zip(names, subject.layers, strict=True)}
+    masks["attention.out_proj.weight"][:] = False
+    flat = np.concatenate([masks[name] for name in names])
+    mask = Mask(flat, tuple(names), tuple(layer.shape for layer in subject.layers))
+    rows = {row.name: row.output_change for row in damage(subject, mask, subject.held_out.inputs())}
+    assert rows["attention.in_proj_weight"] == 0.0 and rows["attention.out_proj.weight"] > 0.1 and rows["fc.weight"] == 0.0
+
+
+class Attending(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attention, self.fc = nn.MultiheadAttention(4, 2, batch_first=True), nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.fc(self.attention(x, x, x, need_weights=False)[0].mean(1))

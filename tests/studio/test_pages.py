@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -39,7 +40,7 @@ def test_every_page_opens_from_a_link(page, query):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_nonsense_in_the_link_is_a_word_and_the_default(page):
-    app = opened(page, s="lots", m="nobody", zzz="1", own="::")
+    app = opened(page, s="lots", m="nobody", zzz="1", own="::", k="20")
     assert not app.exception
     assert strip(app)["sparsity"] == "50%" and app.selectbox(key="subject").value == "digits_cnn"
     if page == PAGES[0]:
@@ -78,6 +79,33 @@ def test_a_card_that_cannot_be_loaded_leaves_the_old_state(tmp_path, monkeypatch
     app.selectbox(key="subject").set_value(str(card.resolve())).run()
     assert not app.exception and len(app.warning) == 1
     assert app.selectbox(key="subject").value == "digits_cnn" and strip(app)["sparsity"] == "50%"
+
+
+def test_a_card_without_training_data_opens_every_page(tmp_path, monkeypatch):
+    """Criteria that look at data then calibrate on a quarter of the held-out data, and the page says so."""
+    images = np.random.default_rng(0).integers(0, 17, (80, 8, 8), dtype=np.uint8)
+    np.savez(tmp_path / "data.npz", x_test=images, y_test=np.arange(80) % 10)
+    weights = ROOT / "sample_models" / "digits_mlp" / "weights.safetensors"
+    (tmp_path / "subject.toml").write_text(
+        f'name = "No training data"\ntask = "image_classification"\nweights = "{weights}"\n'
+        '[architecture]\nbuild = "digits_mlp"\n[data]\nfile = "data.npz"\nsplit = "test"\nscale = 16\n',
+        "utf-8",
+    )
+    card = str((tmp_path / "subject.toml").resolve())
+    monkeypatch.setenv("PRUNEVIZ_CARDS", card)
+    for page in PAGES:
+        app = opened(page, m=card, k="20", c="gradient")
+        assert not app.exception, app.exception
+        assert app.selectbox(key="subject").value == card and not app.warning
+    assert "20 calibration samples (held-out split)" in said(opened(m=card, c="gradient"))
+
+
+@pytest.mark.parametrize("query", [{"vs": "bogus"}, {"each": "bogus:30"}, {"m": "/etc/hostname"}, {"c": "bogus"}])
+def test_a_link_that_names_what_is_not_there_is_a_sentence(query):
+    for page in (PAGES[0], PAGES[2]):
+        app = opened(page, k="20", **query)
+        assert not app.exception, app.exception
+    assert any("unknown" in one.value for one in opened(**query).warning)
 
 
 def test_every_chart_has_words_and_a_table():

@@ -1,4 +1,4 @@
-"""Removes the weights whose loss would move least if they were gone.
+"""Removes the weights whose going would move the loss least, by its slope.
 
 Weight times gradient estimates, to first order, how much the loss moves, in either direction, when the weight is set to
 zero. The size is taken for each sample before averaging: in a trained network the samples' gradients cancel, and the size
@@ -15,6 +15,7 @@ paper = Paper(
     "https://arxiv.org/abs/1611.06440",
 )
 needs = ("weight", "absolute_gradient")
+in_loss = True
 
 
 def saliency(evidence: Evidence):

@@ -16,6 +16,7 @@ paper = Paper(
     "https://proceedings.neurips.cc/paper/1989/hash/6c9882bbac1c7093bd25041881277658-Abstract.html",
 )
 needs = ("weight", "hessian_diagonal")
+in_loss = True
 
 
 def saliency(evidence: Evidence):
