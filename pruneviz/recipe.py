@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 
 # A choice of at most this many characters: longer strings in a link are nonsense, and never reach the screen.
 LONGEST = 256
-_WHOLE = {"seed": (0, 2**63 - 1), "pick": (-1, 2**40), "sampled": (1, 2000), "guess": (-1, 100)}
+_WHOLE = {"seed": (0, 2**63 - 1), "pick": (-1, 2**40), "sampled": (1, 2000), "guess": (-1, 100), "apart": (0, 1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class Recipe:
     layer: str = ""
     shape: str = "signed"
     axis: str = "linear"
+    apart: int = 0
     unlinked: tuple[tuple[str, float], ...] = ()
     against: str = "obd"
     pick: int = -1
@@ -81,6 +82,7 @@ SHORT = {
     "layer": "layer",
     "shape": "w",
     "axis": "y",
+    "apart": "apart",
     "unlinked": "each",
     "against": "vs",
     "pick": "pick",

@@ -27,6 +27,7 @@ recipes = st.builds(
     layer=st.just("") | names,
     shape=st.sampled_from(["signed", "absolute"]),
     axis=st.sampled_from(["linear", "log"]),
+    apart=st.integers(0, 1),
     unlinked=own,
     against=names,
     pick=st.integers(-1, 2**40),

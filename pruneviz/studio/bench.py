@@ -17,9 +17,7 @@ from pruneviz.recipe import Recipe, from_query, to_query
 TRAIL = 12
 HISTORY = 100
 
-_RECIPE, _PAST, _FUTURE, _WORDS, _TROUBLE, _LINKED = (
-    "pv_recipe", "pv_past", "pv_future", "pv_words", "pv_trouble", "pv_linked",
-)  # fmt: skip
+_RECIPE, _PAST, _FUTURE, _WORDS, _TROUBLE = ("pv_recipe", "pv_past", "pv_future", "pv_words", "pv_trouble")
 
 
 def open_bench(known: Callable[[Recipe], str | None]) -> Recipe:
@@ -110,14 +108,12 @@ def trail() -> list[float]:
 
 def linked() -> bool:
     """Whether all criteria share one sparsity on the page that compares them."""
-    return not recipe_now().unlinked and st.session_state.get(_LINKED, True)
+    return not recipe_now().apart and not recipe_now().unlinked
 
 
 def link_all(together: bool) -> None:
-    """Ties the criteria's sliders together, or frees them."""
-    st.session_state[_LINKED] = together
-    if together:
-        change(unlinked=())
+    """Ties the criteria's sliders together, or lets each have its own."""
+    change(apart=0 if together else 1, unlinked=())
 
 
 def choose(label: str, field: str, options: Sequence[Any], name: Callable[[Any], str] = str, **how: Any) -> None:

@@ -213,6 +213,6 @@ def measured_part(recipe: Recipe) -> Recipe:
     """The Recipe without what only the eye depends on, so that equal experiments share one result."""
     plain = Recipe()
     return replace(
-        recipe, layer=plain.layer, shape=plain.shape, axis=plain.axis, unlinked=plain.unlinked, pick=plain.pick,
+        recipe, layer=plain.layer, shape=plain.shape, axis=plain.axis, apart=plain.apart, unlinked=plain.unlinked, pick=plain.pick,
         against=plain.against, sampled=plain.sampled, guess=plain.guess,
     )  # fmt: skip
