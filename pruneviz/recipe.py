@@ -97,6 +97,10 @@ _OFFERED = {
 }
 
 
+LOOKS = ("layer", "shape", "axis", "apart", "unlinked", "against", "pick", "sampled", "guess")
+"""The fields that say how it is looked at: no measured number depends on them."""
+
+
 def to_query(recipe: Recipe) -> dict[str, str]:
     """The link's parameters: only what differs from the defaults, amounts in percent with all their digits."""
     default = Recipe()

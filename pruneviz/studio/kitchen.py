@@ -15,7 +15,7 @@ from functools import cache
 import streamlit as st
 
 from pruneviz import shipped as shelf
-from pruneviz.recipe import Recipe
+from pruneviz.recipe import LOOKS, Recipe
 from pruneviz.report import LayerReport, Report, Score
 from pruneviz.studio import background, catalogue
 
@@ -211,8 +211,4 @@ def _check_words(recipe: Recipe) -> None:
 
 def measured_part(recipe: Recipe) -> Recipe:
     """The Recipe without what only the eye depends on, so that equal experiments share one result."""
-    plain = Recipe()
-    return replace(
-        recipe, layer=plain.layer, shape=plain.shape, axis=plain.axis, apart=plain.apart, unlinked=plain.unlinked, pick=plain.pick,
-        against=plain.against, sampled=plain.sampled, guess=plain.guess,
-    )  # fmt: skip
+    return replace(recipe, **{name: getattr(Recipe(), name) for name in LOOKS})
