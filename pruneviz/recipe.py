@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 
 # A choice of at most this many characters: longer strings in a link are nonsense, and never reach the screen.
 LONGEST = 256
-_WHOLE = {"seed": (0, 2**63 - 1), "pick": (-1, 2**40), "sampled": (1, 2000), "guess": (-1, 100), "apart": (0, 1)}
+_WHOLE = {"seed": (0, 2**63 - 1), "pick": (-1, 2**40), "sampled": (0, 2000), "guess": (-1, 100), "apart": (0, 1)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Recipe:
     unlinked: tuple[tuple[str, float], ...] = ()
     against: str = "obd"
     pick: int = -1
-    sampled: int = 200
+    sampled: int = 0
     guess: int = -1
 
     def __post_init__(self) -> None:

@@ -36,7 +36,8 @@ with right:
 st.header("One weight at a time", anchor=False)
 layers = insight.layer_sizes(recipe.subject)
 with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="picking"):
-    layer = bench.select("layer of the weight", "layer", [*layers], lambda name: layers[name][0], width=260)
+    last = [*layers][-1]
+    layer = bench.select("layer of the weight", "layer", [*layers], lambda name: layers[name][0], shown=last, width=260)
     index = bench.number("weight", "pick", 0, layers[layer][1] - 1, width=170)
     another = {"layer": layer, "pick": insight.next_pick(recipe, layer, index)}
     st.button("Another weight", key="another", on_click=bench.change, kwargs=another)
@@ -49,12 +50,12 @@ with right:
     show.chart(truth_charts.along_weight(story), key="along")
 
 st.header("Predicted against true", anchor=False)
-bench.choose("weights deleted, one at a time", "sampled", (200, 500, 2000))
-found = show.progress("Deleting weights one at a time …", lambda told: insight.deletions(recipe, told))
-for at, (place, key) in enumerate(zip(st.columns(2, gap="large"), pair, strict=True)):
-    with place:
-        show.chart(
-            truth_charts.predicted_against_true(found, key, names, in_loss=catalogue.criteria()[key].in_loss),
-            key=f"true-{at}",
-        )
-st.markdown(words.spearman(found, names))
+st.markdown(words.deleting())
+bench.choose("weights deleted, one at a time", "sampled", sorted({0, 200, 500, 2000, recipe.sampled}), words.how_many)
+if recipe.sampled:
+    found = show.progress("Deleting weights one at a time …", lambda told: insight.deletions(recipe, told))
+    for at, (place, key) in enumerate(zip(st.columns(2, gap="large"), pair, strict=True)):
+        with place:
+            in_loss = catalogue.criteria()[key].in_loss
+            show.chart(truth_charts.predicted_against_true(found, key, names, in_loss=in_loss), key=f"true-{at}")
+    st.markdown(words.spearman(found, names))

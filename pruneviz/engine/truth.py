@@ -7,15 +7,16 @@ import time
 from collections.abc import Iterator, Mapping
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from pruneviz.engine import tasks
 from pruneviz.engine.evidence import Gathered
 from pruneviz.engine.subject import Subject
+from pruneviz.engine.suffix import Suffix
 from pruneviz.report import Deletions, WeightStory
 
-STEPS = 41
+STEPS = 21
+BATCH = 512
 
 
 class Probe:
@@ -27,13 +28,16 @@ class Probe:
     def __init__(self, subject: Subject, inputs: Tensor, labels: Tensor):
         self._network = copy.deepcopy(subject.network).double().eval()
         self._task = tasks.find(subject.task)
-        self._inputs, self._labels = inputs.double(), labels
+        self._labels = labels.split(BATCH)
+        self._suffix = Suffix(self._network, list(inputs.double().split(BATCH)))
         self._layers = subject.layers
         self.loss = self._read()
 
     def moved(self, layer: int, index: int, value: float) -> float:
-        """The mean loss with one weight set to `value`; the weight is put back."""
-        weight = self._network.get_parameter(self._layers[layer].name).data.view(-1)
+        """The mean loss with one weight set to `value`; the weight is put back. Cheapest layer by layer."""
+        chosen = self._layers[layer]
+        self._suffix.stand_before((chosen.name, *chosen.aliases))
+        weight = self._network.get_parameter(chosen.name).data.view(-1)
         before = float(weight[index])
         weight[index] = value
         try:
@@ -43,10 +47,9 @@ class Probe:
 
     def _read(self) -> float:
         total = 0.0
-        with torch.inference_mode():
-            for inputs, labels in zip(self._inputs.split(512), self._labels.split(512), strict=True):
-                total += float(self._task.losses(self._network(inputs), labels).sum())
-        return total / len(self._labels)
+        for at, labels in enumerate(self._labels):
+            total += float(self._task.losses(self._suffix.outputs(at), labels).sum())
+        return total / sum(map(len, self._labels))
 
 
 def sample(subject: Subject, count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

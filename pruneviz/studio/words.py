@@ -186,6 +186,18 @@ def story(told: WeightStory, names: dict[str, str]) -> list[tuple[str, str, str]
     return rows
 
 
+def how_many(count: int) -> str:
+    return f"{count:,}" if count else "none yet"
+
+
+def deleting() -> str:
+    """What the last section does, before anything is deleted."""
+    return (
+        "A criterion predicts; deleting a weight tells. Choose how many weights, drawn at random, to delete one after "
+        "another, each put back before the next; it takes a while, and picks up where it was when you leave."
+    )
+
+
 def spearman(found: Deletions, names: dict[str, str]) -> str:
     """How well each criterion ordered the weights that were deleted one by one."""
     ordered = sorted(found.spearman.items(), key=lambda pair: -pair[1])
