@@ -98,10 +98,11 @@ def threshold(shape: LayerShape, amount: float) -> str:
     if amount >= 1 or not true:
         gap = ""
     else:
-        gap = f" Here the fit says {said:.4f} and the truth is {true:.4f}: off by {100 * (said / true - 1):+.0f}%."
+        off = f"{100 * (said / true - 1):+.0f}".replace("-", "−")
+        gap = f" Here the fit says {said:.4f} and the truth is {true:.4f}: off by {off}%."
     return (
         "If the layer were exactly Laplacian with scale $b$, removing the share $s$ of its weights would need the "
-        f"threshold $t=-b\\,\\ln(1-s)$, because $|w|$ would then be exponential.{gap}".replace("+-", "−")
+        f"threshold $t=-b\\,\\ln(1-s)$, because $|w|$ would then be exponential.{gap}"
     )
 
 
@@ -175,14 +176,9 @@ def story(told: WeightStory, names: dict[str, str]) -> list[tuple[str, str, str]
         ("true change of the loss", number(told.true), "measured with this weight set to zero"),
     ]
     for key, rank in told.ranks.items():
-        share = findings.percent(rank / told.weights)
-        rows.append(
-            (
-                f"{names[key]}: rank",
-                f"{rank + 1:,}",
-                f"of {told.weights:,}; {share} go before it (score {number(told.scores[key])})",
-            )
-        )
+        share, score = findings.percent(rank / told.weights), number(told.scores[key])
+        what = "predicted change of the loss" if catalogue.criteria()[key].in_loss else "importance, no prediction"
+        rows.append((names[key], score, f"{what}; {share} of {told.weights:,} weights go before it (rank {rank + 1:,})"))
     return rows
 
 
