@@ -170,7 +170,7 @@ def shelf() -> dict[str, Scope]:
         _scope(
             "global",
             "globally",
-            r"\text{remove the } K \text{ smallest of all } s_i,\quad K = \mathrm{round}(a\,n)",
+            r"\begin{gathered}\text{remove the } K \text{ smallest of all } s_i \\ K = \mathrm{round}(a\,n)\end{gathered}",
             Paper("Frankle & Carbin 2019 (ResNet-18, VGG-19)", "arXiv 1803.03635, §4", "https://arxiv.org/abs/1803.03635"),
             """One competition: all weights of all layers on one scale.
 
@@ -179,7 +179,8 @@ def shelf() -> dict[str, Scope]:
         _scope(
             "layer",
             "per layer",
-            r"\text{remove } c_l \text{ of layer } l,\quad |c_l - a\,n_l| < 1,\quad \sum_l c_l = \mathrm{round}(a\,n)",
+            r"\begin{gathered}\text{remove } c_l \text{ of layer } l \\ |c_l - a\,n_l| < 1 \\"
+            r"\textstyle\sum_l c_l = \mathrm{round}(a\,n)\end{gathered}",
             Paper("Baruah, Cohen, Plaxton & Varvel 1996", "Algorithmica 15, 600–625", "https://doi.org/10.1007/BF01940883"),
             equally.__doc__,
             quota=equally,
@@ -195,7 +196,7 @@ def shelf() -> dict[str, Scope]:
         _scope(
             "erk",
             "by ERK budget",
-            r"1 - \mathrm{sparsity}_l \propto \frac{n_{in} + n_{out} + k_h + k_w}{n_{in}\,n_{out}\,k_h\,k_w}",
+            r"\mathrm{kept}_l \propto \frac{n_{in} + n_{out} + k_h + k_w}{n_{in}\,n_{out}\,k_h\,k_w}",
             Paper("Evci, Gale, Menick, Castro & Elsen 2020", "arXiv 1911.11134, §3", "https://arxiv.org/abs/1911.11134"),
             by_fans.__doc__,
             quota=by_fans,
