@@ -72,6 +72,7 @@ def _style() -> None:
         ".st-key-strip [data-testid='stMetricDelta']{background:none;padding:0;font-size:.8rem}"
         ".st-key-strip{border-block:1px solid rgba(128,128,128,.25);padding-block:.5rem;column-gap:2.25rem}"
         ".st-key-frame{gap:.5rem}"
+        ".katex-display{overflow:visible!important}"
         "@media(max-width:640px){.st-key-strip{column-gap:1.25rem}}"
         "[data-testid='stHeader']{background:none;height:2.5rem;min-height:2.5rem}"
         "</style>"
