@@ -1,6 +1,6 @@
 """All benchmarks in one table: each row a ratio against a peer or a floor, measured interleaved in the same process.
 
-`make bench` runs them all and writes benchmarks/latest.json; `python -m benchmarks masks loop` runs some of them.
+`make bench` runs them all and writes benchmarks/latest.json; `python -m benchmarks masks loop` runs some of them anew.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ def main(kinds: list[str]) -> None:
         rows += [{"kind": kind, **row} for row in found]
         for row in found:
             print(f"{kind:10} {row['name']:58} {row['ratio']:9.2f} {row['unit']:22} {row.get('note', '')}", flush=True)
-    if not kinds:
-        where = {
-            "threads": torch.get_num_threads(),
-            "torch": torch.__version__,
-            "processor": platform.processor() or platform.machine(),
-        }
-        LATEST.write_text(json.dumps({"machine": where, "rows": rows}, indent=1) + "\n", "utf-8")
+    kept = json.loads(LATEST.read_text("utf-8"))["rows"] if LATEST.is_file() else []
+    rows += [row for row in kept if row["kind"] not in (kinds or KINDS)]
+    where = {
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "processor": platform.processor() or platform.machine(),
+    }
+    LATEST.write_text(json.dumps({"machine": where, "rows": rows}, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

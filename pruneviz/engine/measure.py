@@ -22,8 +22,9 @@ from pruneviz.engine.subject import Subject
 
 # Inputs up to this size are prepared once and kept; larger held-out sets are prepared batch by batch.
 KEPT_BYTES = 512 * 2**20
-# A batch holds about this many input numbers: small images go in one batch, 224 × 224 images 16 at a time.
-BATCH_NUMBERS = 2**21
+# A batch holds at most so many samples and about so many input numbers: what flows through a small network then stays in
+# the processor's cache, and 224 × 224 images go 16 at a time.
+BATCH, BATCH_NUMBERS = 250, 2**21
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +96,7 @@ class Workspace:
 
     def _parts(self) -> tuple[Tensor, ...]:
         one = max(1, self.subject.held_out.stored[:1].numel())
-        return self._measured.split(max(16, BATCH_NUMBERS // one))
+        return self._measured.split(min(BATCH, max(16, BATCH_NUMBERS // one)))
 
     def _agrees(self) -> bool:
         """Whether the made-ready network computes what the plain one computes, on the first samples."""
@@ -178,4 +179,8 @@ def _pairs(network: nn.Module) -> list[tuple[str, str]]:
 
 
 def _channels_last(batch: Tensor) -> Tensor:
-    return batch.contiguous(memory_format=torch.channels_last) if batch.ndim == 4 else batch
+    """The batch, channels last even where it has one channel: there any layout counts as channels-last, and only the
+    strides tell the convolutions which one is meant."""
+    if batch.ndim != 4:
+        return batch
+    return torch.empty_like(batch, memory_format=torch.channels_last).copy_(batch)
