@@ -27,6 +27,8 @@ def cliff(curve: Curve) -> Cliff | None:
     points = sorted(curve.points, key=lambda point: point.amount)
     best, most = None, 0.0
     for at, first in enumerate(points):
+        if first.value < curve.chance + (curve.dense_value - curve.chance) / 3:
+            continue  # what wobbles near chance is no cliff
         for last in points[at + 1 :]:
             if last.amount - first.amount > WINDOW + 1e-9:
                 break

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from scipy.stats import binomtest
 
@@ -37,6 +39,11 @@ def report(**how):
 def test_the_cliff_is_the_steepest_tenth():
     found = findings.cliff(curve([0.99] * 8 + [0.9, 0.2, 0.1]))
     assert (found.start, found.stop) == (0.8, 0.9) and found.points == pytest.approx(70)
+
+
+def test_what_wobbles_at_chance_is_no_cliff():
+    bumps = curve([0.1, 0.1, 0.1, 0.2, 0.1, 0.1, 0.12, 0.1, 0.1, 0.1, 0.1])
+    assert findings.cliff(replace(bumps, dense_value=0.99)) is None
 
 
 def test_a_flat_curve_has_no_cliff():

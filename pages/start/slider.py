@@ -11,7 +11,7 @@ report = kitchen.first_report(recipe)
 curve, baseline = curves.curve(recipe)[0], curves.baseline(recipe)
 
 st.title(findings.headline(report), anchor=False)
-st.caption(words.start(report, curve))
+st.caption(words.start(report, curve, len(recipe.own_amounts())))
 
 with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="choices"):
     bench.choose("criterion", "criterion", catalogue.order(), lambda key: catalogue.criteria()[key].name)

@@ -12,9 +12,15 @@ from pruneviz.report import Curve, Deletions, LayerShape, Report, WeightStory
 from pruneviz.studio import catalogue, curves
 
 
-def start(report: Report, curve: Curve) -> str:
-    """The line under the headline."""
+def start(report: Report, curve: Curve, own: int) -> str:
+    """The line under the headline; `own` counts the layers that do not follow the slider."""
     cliff = findings.cliff(curve)
+    if own:
+        held = "1 layer has" if own == 1 else f"{own} layers have"
+        return (
+            f"{held} an amount of its own; the slider and the curve are about the layers that still follow, which share the "
+            f"slider's sparsity among themselves. Of all weights {findings.percent(report.sparsity)} go."
+        )
     if cliff is None:
         return "Drag the slider: no steep fall was found on this curve. All accuracies are one shot, without fine-tuning."
     return (
@@ -36,7 +42,7 @@ def why(report: Report, criterion: str) -> str:
     elif findings.harmless(report):
         said += " Small weights do little *as long as the inputs that they multiply are of similar size*."
     else:
-        said += " Accuracy can no longer be told from the dense network's only up to the cliff; this setting lies beyond."
+        said += " The loss of accuracy is now larger than its interval: this much is not free."
     return (
         f"{said}\n\n"
         "**Often said:** weight magnitudes follow a Laplacian. **What holds:** the signed weights are bell-shaped "
@@ -123,10 +129,10 @@ def lorenz() -> str:
 def damage(n: int, source: str) -> str:
     """What the damage chart rests on, and why its two columns differ."""
     return (
-        "Left: how much of each layer's Σw² the current setting removes. Right: how far the layer's own output moves, "
+        "Diamonds: how much of each layer's Σw² the current setting removes. Squares: how far the layer's own output moves, "
         f"‖ŷ − y‖ / ‖y‖, measured on {n:,} calibration inputs ({source} split), each layer on the inputs that the dense "
-        "network gives it. If all inputs were of the same size, unrelated and centred, and there were no bias, the right "
-        "would be the root of the left."
+        "network gives it. If all inputs were of the same size, unrelated and centred, and there were no bias, the "
+        "square would be the root of the diamond."
     )
 
 
@@ -177,7 +183,9 @@ def story(told: WeightStory, names: dict[str, str]) -> list[tuple[str, str, str]
     ]
     for key, rank in told.ranks.items():
         share, score = findings.percent(rank / told.weights), number(told.scores[key])
-        what = "predicted change of the loss" if catalogue.criteria()[key].in_loss else "importance, no prediction"
+        what = (
+            "predicted size of the change of the loss" if catalogue.criteria()[key].in_loss else "importance, no prediction"
+        )
         rows.append((names[key], score, f"{what}; {share} of {told.weights:,} weights go before it (rank {rank + 1:,})"))
     return rows
 
