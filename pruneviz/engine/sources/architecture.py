@@ -31,7 +31,8 @@ class _Unfilled(TorchFunctionMode):
     def __torch_function__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs = kwargs or {}
         if getattr(function, "__name__", "") in _RANDOM:
-            return args[0] if args else kwargs["tensor"]
+            # Zero, not whatever lay in that memory: some initialisers draw again until all values lie within their bounds.
+            return (args[0] if args else kwargs["tensor"]).detach().zero_()
         return function(*args, **kwargs)
 
 
