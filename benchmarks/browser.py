@@ -12,7 +12,7 @@ from statistics import median
 import numpy as np
 
 from pruneviz.engine import evaluate
-from pruneviz.engine.criterion import shelf
+from pruneviz.engine.criterion import offered
 from pruneviz.engine.measure import Workspace
 from pruneviz.engine.sources import card
 from pruneviz.recipe import Recipe
@@ -68,7 +68,7 @@ def rows() -> list[dict]:
             # The first visitor of a fresh server shares it with what warms up in the background; the second does not.
             early = _measured(_open(browser, server.address + "/"), "", right, RELEASES_EACH)
             page = _open(browser, server.address + "/criteria?k=20")
-            each = {key: _measured(page, key, right, RELEASES_EACH) for key in shelf()}
+            each = {key: _measured(page, key, right, RELEASES_EACH) for key in offered("weight")}
             page.context.close()
             hero = _measured(_open(browser, server.address + "/"), "", right, RELEASES)
     together = [value for found in each.values() for value in found.releases]

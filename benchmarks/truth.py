@@ -23,7 +23,7 @@ def _rows(name: str) -> list[dict]:
     subject = card.load(name)
     parts = split(subject, criteria.find("gradient"), calibration="training", seed=0)
     inputs, labels = subject.training.inputs(parts.calibration), subject.training.labels[parts.calibration]
-    found = {key: scores(subject, one, inputs, labels)[0] for key, one in criteria.shelf().items()}
+    found = {key: scores(subject, one, inputs, labels)[0] for key, one in criteria.shelf().items() if not one.units}
     *_, last = deletions(subject, inputs, labels, found, count=DELETED, seed=0)
     peer = last.spearman["magnitude"]
     return [

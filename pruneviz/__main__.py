@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from pruneviz.recipe import Recipe
+from pruneviz.report import Report
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,12 +35,22 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     evaluate = commands.add_parser("evaluate", help="measure one setting")
     _recipe_arguments(evaluate)
-    evaluate.add_argument("--amount", type=_fraction, default=0.5, help="fraction of the weights to remove, 0 to 1")
+    evaluate.add_argument("--amount", type=_fraction, help="fraction of the weights or units to remove, 0 to 1")
     evaluate.set_defaults(run=_evaluate)
     curve = commands.add_parser("curve", help="measure accuracy at several amounts")
     _recipe_arguments(curve)
     curve.add_argument("--amounts", type=_fractions, required=True, help="fractions to remove, such as 0,.5,.9")
     curve.set_defaults(run=_curve)
+    export = commands.add_parser("export", help="write the smaller network to a folder, to keep and to load again")
+    _recipe_arguments(export)
+    export.add_argument("--amount", type=_fraction, help="fraction of the weights or units to remove, 0 to 1")
+    export.add_argument("--out", required=True, metavar="DIR", help="a new or empty folder, or an earlier export to replace")
+    export.add_argument("--fold", action="store_true", help="a removed unit that is constant stays on in the next bias")
+    export.add_argument("--no-onnx", action="store_true", help="leave the ONNX file out")
+    export.set_defaults(run=_export)
+    clock = commands.add_parser("time", help="weigh and time a pruned network on this machine")
+    _time_arguments(clock)
+    clock.set_defaults(run=_time)
     doctor = commands.add_parser("doctor", help="versions, devices, what is missing and what to do")
     doctor.add_argument("--json", action="store_true", help="print JSON (the default; kept for scripts)")
     doctor.set_defaults(run=_doctor)
@@ -50,14 +61,36 @@ def _recipe_arguments(parser: argparse.ArgumentParser) -> None:
     default = Recipe()
     parser.add_argument("--subject", default=default.subject, help="a sample's name, or the path of a subject.toml")
     parser.add_argument("--criterion", default=default.criterion)
-    parser.add_argument("--granularity", default=default.granularity)
+    parser.add_argument("--granularity", default=default.granularity, help="weight, filter, neuron, head, layer, or 2:4")
     parser.add_argument("--scope", default=default.scope)
+    parser.add_argument("--pool", default=default.pool, help="how weights' scores become a unit's: mean, l1, l2, max")
+    parser.add_argument("--floor", type=int, choices=(0, 1), default=default.floor, help="units that each group keeps")
+    parser.add_argument(
+        "--gone", action="append", default=[], metavar="GROUP:INDEX", help="remove this unit, whatever its rank"
+    )
+    parser.add_argument(
+        "--back", action="append", default=[], metavar="GROUP:INDEX", help="keep this unit, whatever its rank"
+    )
     parser.add_argument("--calibration", help="training (the default), or held-out: a quarter of it is set aside")
     parser.add_argument("--nonfinite", choices=("refuse", "remove"), default=default.nonfinite)
     parser.add_argument("--seed", type=_seed, default=default.seed)
-    parser.add_argument("--spare", action="append", default=[], metavar="LAYER", help="keep this layer whole")
+    parser.add_argument("--spare", action="append", default=[], metavar="LAYER", help="keep this layer or group whole")
     parser.add_argument("--own", action="append", type=_own, default=[], metavar="LAYER=AMOUNT", help="a layer's own amount")
     parser.add_argument("--json", action="store_true", help="print JSON (the default; kept for scripts)")
+
+
+def _time_arguments(parser: argparse.ArgumentParser) -> None:
+    default = Recipe()
+    _recipe_arguments(parser)
+    parser.add_argument("--amount", type=_fraction, help="fraction of the weights or units to remove, 0 to 1")
+    parser.add_argument("--batch", type=_count, default=default.batch, help="inputs at once, beside 1")
+    parser.add_argument("--length", type=_count, default=default.length, help="tokens per input of a language model; 0: all")
+    parser.add_argument("--threads", type=_count, default=default.threads, help="processor threads; 0: all")
+    parser.add_argument(
+        "--repeats", type=_count, default=0, help="rounds of each comparison; 0: as many as fit in --seconds"
+    )
+    parser.add_argument("--seconds", type=float, default=3.0, help="time for each comparison, at least 9 rounds")
+    parser.add_argument("--stream", action="store_true", help="print what is known after every step, one JSON object a line")
 
 
 def _evaluate(chosen: argparse.Namespace) -> int:
@@ -66,18 +99,19 @@ def _evaluate(chosen: argparse.Namespace) -> int:
     from pruneviz.engine.sources import card
 
     subject = card.load(chosen.subject)
-    recipe = _recipe(chosen, subject.calibration, chosen.amount)
+    amount = chosen.amount if chosen.amount is not None else _usual_amount(chosen.granularity)
+    recipe = _recipe(chosen, subject.calibration, amount)
     standing = evaluate.stand(subject, recipe)
     report = evaluate.evaluate(subject, recipe, standing, Workspace(subject, standing.split.measured))
     score, bad = report.score, dict(subject.nonfinite)
     answer = {
         **_head(recipe, score, report.calibration, report.calibration_n, standing.curvature),
-        "value": score.value,
+        "value": _number(score.value),
         "correct": score.correct,
         "n": score.n,
-        "interval": list(score.interval),
-        "loss": score.loss if math.isfinite(score.loss) else None,
-        "dense_value": score.dense_value,
+        "interval": [_number(end) for end in score.interval],
+        "loss": _number(score.loss),
+        "dense_value": _number(score.dense_value),
         "dense_correct": score.dense_correct,
         "newly_wrong": score.newly_wrong,
         "newly_right": score.newly_right,
@@ -86,18 +120,42 @@ def _evaluate(chosen: argparse.Namespace) -> int:
         "weights": report.weights,
         "removed": report.removed,
         "zeros": report.zeros,
-        "threshold": report.threshold,
+        "threshold": _number(report.threshold),
         "energy_removed": report.energy_removed,
         "layers": [
             {"name": layer.name, "weights": layer.weights, "kept": layer.kept, "zeros": layer.zeros,
              "nonfinite": bad.get(layer.name, 0), "energy_removed": layer.energy_removed}
             for layer in report.layers
         ],
+        **_size(report),
         "mask_sha256": report.mask_sha256,
         "subject_sha256": report.subject_sha256,
         "notes": list(report.notes),
     }  # fmt: skip
     return _print(answer)
+
+
+def _size(report: Report) -> dict:
+    """What becomes smaller: units, parameters, multiply-adds; and what each group keeps."""
+    cost = report.cost
+    return {
+        "units": report.units,
+        "units_removed": report.units_removed,
+        "parameters": cost and cost.parameters,
+        "parameters_left": cost and cost.parameters_left,
+        "macs": cost and cost.macs,
+        "macs_left": cost and cost.macs_left,
+        "groups": [
+            {
+                "name": group.name,
+                "units": group.units,
+                "kept": int(group.kept.sum()),
+                "gone": (~group.kept).nonzero()[0].tolist(),
+                "reason": group.reason,
+            }
+            for group in report.groups
+        ],
+    }
 
 
 def _curve(chosen: argparse.Namespace) -> int:
@@ -114,10 +172,10 @@ def _curve(chosen: argparse.Namespace) -> int:
         {
             "amount": point.amount,
             "sparsity": point.sparsity,
-            "value": point.value,
+            "value": _number(point.value),
             "correct": point.correct,
             "n": point.n,
-            "interval": list(point.interval),
+            "interval": [_number(end) for end in point.interval],
         }
         for point in curve.points
     ]
@@ -126,11 +184,54 @@ def _curve(chosen: argparse.Namespace) -> int:
         {
             **head,
             "n": len(standing.split.measured),
-            "dense_value": curve.dense_value,
+            "dense_value": _number(curve.dense_value),
             "chance": curve.chance,
             "points": points,
         }
     )
+
+
+def _export(chosen: argparse.Namespace) -> int:
+    from pruneviz.engine import evaluate
+    from pruneviz.engine.export import folder, package
+    from pruneviz.engine.sources import card
+
+    folder.check(chosen.out)
+    subject = card.load(chosen.subject)
+    amount = chosen.amount if chosen.amount is not None else _usual_amount(chosen.granularity)
+    recipe = _recipe(chosen, subject.calibration, amount)
+    standing = evaluate.stand(subject, recipe)
+    exported = package.write(subject, recipe, standing, chosen.out, convert=not chosen.no_onnx, fold=chosen.fold)
+    return _print(exported.answer())
+
+
+def _time(chosen: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from pruneviz import truth_file
+    from pruneviz.engine import reality
+    from pruneviz.engine.sources import card
+
+    subject = card.load(chosen.subject)
+    amount = chosen.amount if chosen.amount is not None else _usual_amount(chosen.granularity)
+    how = {"batch": chosen.batch, "length": chosen.length, "threads": chosen.threads}
+    recipe = replace(_recipe(chosen, subject.calibration, amount), **how)
+    with reality.threads(recipe.threads):
+        for step in reality.measure(subject, recipe, reality.How(chosen.repeats, chosen.seconds)):
+            if chosen.stream:
+                line = {"done": step.done, "words": step.words, "truth": truth_file.to_table(step.truth)}
+                print(json.dumps(line, allow_nan=False), flush=True)
+            elif sys.stderr.isatty():
+                print(f"{step.done:4.0%} {step.words}", file=sys.stderr)
+    return 0 if chosen.stream else _print(truth_file.to_table(step.truth))
+
+
+def _usual_amount(granularity: str) -> float:
+    """Half; of a pattern N:M what it removes."""
+    from pruneviz.engine import granularity as granularities
+
+    of = granularities.pattern(granularity)
+    return 1 - of[0] / of[1] if of else 0.5
 
 
 def _doctor(_chosen: argparse.Namespace) -> int:
@@ -153,6 +254,10 @@ def _recipe(chosen: argparse.Namespace, calibration: str, amount: float) -> Reci
         calibration=chosen.calibration or calibration,
         nonfinite=chosen.nonfinite,
         seed=chosen.seed,
+        pool=chosen.pool,
+        floor=chosen.floor,
+        gone=tuple(sorted(set(chosen.gone))),
+        back=tuple(sorted(set(chosen.back))),
     )
 
 
@@ -163,12 +268,18 @@ def _head(recipe: Recipe, measured, calibration: str, calibration_n: int, curvat
         "criterion": recipe.criterion,
         "granularity": recipe.granularity,
         "scope": recipe.scope,
+        "pool": recipe.pool,
         "seed": recipe.seed,
         "metric": measured.metric,
         "calibration": calibration,
         "calibration_n": calibration_n,
         "curvature": curvature,
     }
+
+
+def _number(value: float | None) -> float | None:
+    """The number, where there is one: JSON knows neither NaN nor infinity."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _own(text: str) -> tuple[str, float]:
@@ -198,6 +309,12 @@ def _fractions(text: str) -> list[float]:
 def _seed(text: str) -> int:
     if not text.isdigit() or int(text) >= 2**63:
         raise argparse.ArgumentTypeError(f"seed {text!r} is not a whole number from 0 to 2^63 − 1, such as 0")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) >= 2**31:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 on")
     return int(text)
 
 

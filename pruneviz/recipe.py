@@ -13,6 +13,7 @@ from decimal import Decimal, InvalidOperation
 # A choice of at most this many characters: longer strings in a link are nonsense, and never reach the screen.
 LONGEST = 256
 _WHOLE = {"seed": (0, 2**63 - 1), "pick": (-1, 2**40), "sampled": (0, 2000), "guess": (-1, 100), "apart": (0, 1)}
+_WHOLE |= {"floor": (0, 1), "batch": (1, 4096), "length": (0, 65536), "threads": (0, 1024)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,12 @@ class Recipe:
     calibration: str = "training"
     nonfinite: str = "refuse"
     seed: int = 0
+    # Units: how weights' importances become a unit's, how many of each group stay whatever is asked for, and the units
+    # («conv1:17») that were removed or restored by hand, whatever their rank says.
+    pool: str = "mean"
+    floor: int = 1
+    gone: tuple[str, ...] = ()
+    back: tuple[str, ...] = ()
     # How it is looked at. No measured number depends on these; they are here so that a link opens the same picture.
     layer: str = ""
     shape: str = "signed"
@@ -39,6 +46,10 @@ class Recipe:
     pick: int = -1
     sampled: int = 0
     guess: int = -1
+    unit: str = ""
+    batch: int = 32
+    length: int = 0
+    threads: int = 0
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.amount <= 1.0:
@@ -60,6 +71,13 @@ class Recipe:
         own = rest if amount is None else tuple(sorted((*rest, (layer, amount))))
         return replace(self, overrides=own, spared=tuple(name for name in self.spared if name != layer))
 
+    def with_unit(self, unit: str, gone: bool | None) -> Recipe:
+        """The same Recipe with one unit forced out or forced to stay, or following its rank again where `gone` is None."""
+        out, stay = ({one for one in units if one != unit} for units in (self.gone, self.back))
+        if gone is not None:
+            (out if gone else stay).add(unit)
+        return replace(self, gone=tuple(sorted(out)), back=tuple(sorted(stay)))
+
     def with_unlinked(self, criterion: str, amount: float) -> Recipe:
         """The same Recipe with one criterion's slider at an amount of its own on the page that compares criteria."""
         rest = tuple(pair for pair in self.unlinked if pair[0] != criterion)
@@ -79,6 +97,10 @@ SHORT = {
     "calibration": "cal",
     "nonfinite": "nf",
     "seed": "seed",
+    "pool": "pool",
+    "floor": "floor",
+    "gone": "gone",
+    "back": "back",
     "layer": "layer",
     "shape": "w",
     "axis": "y",
@@ -88,16 +110,21 @@ SHORT = {
     "pick": "pick",
     "sampled": "k",
     "guess": "guess",
+    "unit": "u",
+    "batch": "batch",
+    "length": "len",
+    "threads": "threads",
 }
 _OFFERED = {
     "calibration": ("training", "held-out"),
     "nonfinite": ("refuse", "remove"),
+    "pool": ("mean", "l1", "l2", "max"),
     "shape": ("signed", "absolute"),
     "axis": ("linear", "log"),
 }
 
 
-LOOKS = ("layer", "shape", "axis", "apart", "unlinked", "against", "pick", "sampled", "guess")
+LOOKS = ("layer", "shape", "axis", "apart", "unlinked", "against", "pick", "sampled", "guess", "unit", "batch", "length", "threads")
 """The fields that say how it is looked at: no measured number depends on them."""
 
 
@@ -130,7 +157,7 @@ def from_query(query: Mapping[str, str]) -> tuple[Recipe, list[str]]:
 def _write(value: object, name: str) -> str:
     if name == "amount":
         return _percent(value)
-    if name == "spared":
+    if name in ("spared", "gone", "back"):
         return "~".join(_escape(one) for one in value)
     if name in ("overrides", "unlinked"):
         return "~".join(f"{_escape(key)}:{_percent(amount)}" for key, amount in value)
@@ -142,7 +169,7 @@ def _read(text: str, name: str) -> object:
         raise ValueError(name)
     if name == "amount":
         return _fraction(text)
-    if name == "spared":
+    if name in ("spared", "gone", "back"):
         return tuple(_word(_unescape(part)) for part in text.split("~") if part)
     if name in ("overrides", "unlinked"):
         return tuple(_pairs(text.split("~")))

@@ -44,6 +44,42 @@ class Score:
     newly_right: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupReport:
+    """Units of one kind that live in the same tensors: filters, neurons, heads or layers.
+
+    kept [U] says which stay, scores [U] their importance, leaves [U] the amount in [0, 1] at which each goes (above 1:
+    never). `modules` are those whose outputs the units are, `hangs` (tensor, what it is, numbers per unit) is what goes
+    along, `reason` says why none can go. A reason, or more than one module, means: no module's unit can go alone.
+    """
+
+    name: str
+    label: str
+    granularity: str
+    units: int
+    kept: np.ndarray
+    scores: np.ndarray
+    leaves: np.ndarray
+    modules: tuple[str, ...] = ()
+    coupling: str = ""
+    hangs: tuple[tuple[str, str, int], ...] = ()
+    reason: str = ""
+    blocks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a network weighs and works: parameters, and multiply-adds for one input. `left` is after pruning.
+
+    At weights and N:M a mask makes nothing smaller: there `left` counts what is not zero, which no dense kernel skips.
+    """
+
+    parameters: int
+    parameters_left: int
+    macs: float
+    macs_left: float
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """One setting, measured. Layers add up to the whole: Σ kept = weights − removed."""
@@ -67,6 +103,11 @@ class Report:
     score: Score
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
+    groups: tuple[GroupReport, ...] = ()
+    units: int = 0
+    units_removed: int = 0
+    cost: Cost | None = None
+    pool: str = ""
 
     @property
     def sparsity(self) -> float:
@@ -118,7 +159,9 @@ class Sweep:
     """What goes at each whole percent (P = 101 nodes), without a forward pass: enough to redraw a drag in the browser.
 
     removed [P], energy [P] (fraction of Σw² removed), threshold [P] or None (scope not global),
-    kept [P, L] weights left per layer, edges [B+1], total [B] weights per bin, gone [P, B] of them removed.
+    kept [P, L] weights left per layer, edges [B+1], total [B] weights per bin, gone [P, B] of them removed. Where units
+    go, `unit` says which: layers are groups, counts are of units, bins are of their importance, and parameters [P] and
+    macs [P] are the shares of both that are left.
     """
 
     removed: np.ndarray
@@ -129,6 +172,9 @@ class Sweep:
     edges: np.ndarray
     total: np.ndarray
     gone: np.ndarray
+    unit: str = "weight"
+    parameters: np.ndarray | None = None
+    macs: np.ndarray | None = None
 
     @property
     def weights(self) -> int:

@@ -21,7 +21,8 @@ SAMPLES = Path(__file__).resolve().parent.parent / "sample_models"
 
 @dataclass(frozen=True, slots=True)
 class Shipped:
-    """What was measured when a sample was made: curves and sweeps by (criterion, scope), tuned curves likewise."""
+    """What was measured when a sample was made: curves and sweeps by (criterion, scope), tuned curves likewise; and what
+    of it can go at once (`offers`)."""
 
     subject: str
     title: str
@@ -32,6 +33,7 @@ class Shipped:
     sweeps: Mapping[tuple[str, str], Sweep]
     tuned: Mapping[tuple[str, str], Curve]
     versions: Mapping[str, str] = field(default_factory=dict)
+    offers: tuple[str, ...] = ()
 
 
 def titles() -> dict[str, str]:
@@ -63,6 +65,7 @@ def read(name: str) -> Shipped | None:
         sweeps={(one["criterion"], one["scope"]): _sweep(one["sweep"]) for one in kept["curves"] if "sweep" in one},
         tuned={(one["criterion"], one["scope"]): _curve(name, one) for one in kept["tuned"]},
         versions=kept["versions"],
+        offers=tuple(kept.get("offers", ())),
     )
 
 
@@ -76,6 +79,7 @@ def write(path: Path, shipped: Shipped) -> None:
                 "classes": list(shipped.classes),
                 "subject_sha256": shipped.subject_sha256,
                 "versions": dict(shipped.versions),
+                "offers": list(shipped.offers),
             },
             ensure_ascii=False,
         )[:-1]

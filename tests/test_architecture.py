@@ -31,6 +31,8 @@ FORBIDDEN = {
     "pruneviz.report": {"streamlit", "plotly", "torch"},
     "pruneviz.shipped": {"streamlit", "plotly", "torch"},
     "pruneviz.findings": {"streamlit", "plotly", "torch"},
+    "pruneviz.truths": {"streamlit", "plotly", "torch"},
+    "pruneviz.truth_file": {"streamlit", "plotly", "torch"},
     "pages": {"torch", "plotly"},
     "app": {"torch", "plotly"},
 }

@@ -135,6 +135,72 @@ def test_a_nan_bias_leaves_no_half_an_answer(capsys, tmp_path):
     assert found["loss"] is None and any(bias in note for note in found["notes"])
 
 
+@pytest.mark.parametrize(("subject", "kind"), [("digits_cnn", "filter"), ("digits_mlp", "neuron"), ("digits_vit", "head")])
+def test_evaluate_takes_every_kind_of_unit(capsys, subject, kind):
+    found = answer(capsys, "evaluate", "--subject", subject, "--granularity", kind, "--amount", ".3", "--scope", "layer")
+    groups = [group for group in found["groups"] if not group["reason"]]
+    assert (found["granularity"], found["pool"]) == (kind, "mean")
+    assert found["units"] == sum(group["units"] for group in groups) and found["units_removed"] == round(
+        0.3 * found["units"]
+    )
+    assert found["units_removed"] == sum(group["units"] - group["kept"] for group in groups)
+    assert all(len(group["gone"]) == group["units"] - group["kept"] for group in found["groups"])
+    assert 0 < found["parameters_left"] < found["parameters"] and 0 < found["macs_left"] < found["macs"]
+    assert found["removed"] == found["weights"] - sum(layer["kept"] for layer in found["layers"]) > 0
+
+
+def test_layers_go_as_wholes(capsys):
+    found = answer(capsys, "evaluate", "--subject", "digits_vit", "--granularity", "layer", "--amount", ".25")
+    assert (found["units"], found["units_removed"]) == (4, 1) and found["parameters_left"] < 0.8 * found["parameters"]
+
+
+def test_a_curve_of_units_has_the_points_of_evaluate(capsys):
+    common = ("--subject", "digits_cnn", "--granularity", "filter", "--pool", "l2", "--criterion", "gradient")
+    found = answer(capsys, "curve", *common, "--amounts", "0,.3")
+    one = answer(capsys, "evaluate", *common, "--amount", ".3")
+    same = ("value", "correct", "n", "sparsity", "interval")
+    assert {key: found["points"][1][key] for key in same} == {key: one[key] for key in same}
+    assert found["pool"] == "l2" and found["points"][0]["value"] == found["dense_value"]
+
+
+def test_units_by_hand_and_the_floor(capsys):
+    common = ("evaluate", "--subject", "digits_cnn", "--granularity", "filter")
+    moved = answer(capsys, *common, "--amount", "0", "--gone", "conv1:3", "--gone", "conv1:5", "--back", "conv1:0")
+    assert {group["name"]: group["gone"] for group in moved["groups"]}["conv1"] == [3, 5] and moved["units_removed"] == 2
+    for floor, left in (("1", 3), ("0", 0)):
+        found = answer(capsys, *common, "--amount", "1", "--floor", floor)
+        assert found["units"] - found["units_removed"] == left
+        assert sum(("one of each group is kept" in note) or ("No filter is left" in note) for note in found["notes"]) == 1
+
+
+def test_a_pattern_needs_no_amount(capsys):
+    command = ("evaluate", "--subject", "digits_cnn", "--granularity", "2:4")
+    found = answer(capsys, *command)
+    assert found["amount"] == 0.5 and found["mask_sha256"] == answer(capsys, *command, "--amount", ".5")["mask_sha256"]
+    kept = {layer["name"]: layer["kept"] / layer["weights"] for layer in found["layers"]}
+    assert kept == {"conv1.weight": 1.0, "conv2.weight": 0.5, "conv3.weight": 0.5, "fc.weight": 0.5}
+    assert any("conv1.weight" in note for note in found["notes"])
+    assert answer(capsys, *command[:-1], "1:4")["amount"] == 0.75
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--granularity", "2:4", "--amount", ".3"), "2:4 removes 0.5 of the weights, not 0.3"),
+        (("--granularity", "2:4", "--amount", "0"), "2:4 removes 0.5 of the weights, not 0"),
+        (("--granularity", "4:2"), "no pattern N:M: give 1 ≤ N < M ≤ 32"),
+        (("--granularity", "head"), "has no head that can go"),
+        (("--granularity", "neuron", "--scope", "erk"), "'erk' is about single weights; here there are global, layer"),
+        (("--granularity", "neuron", "--pool", "median"), "unknown pool 'median'; there are mean, l1, l2, max"),
+        (("--granularity", "neuron", "--gone", "fc9:1"), "no neuron 'fc9:1' that can go"),
+        (("--granularity", "neuron", "--criterion", "block_influence"), "scores layer, not neuron"),
+    ],
+)
+def test_units_that_cannot_go_are_one_sentence_and_exit_2(capsys, arguments, said):
+    code, out, err = run(capsys, "evaluate", "--subject", "digits_mlp", *arguments)
+    assert code == 2 and out == "" and said in err and err.count("\n") == 1 and "Traceback" not in err
+
+
 def test_doctor_knows_what_is_here(capsys):
     found = answer(capsys, "doctor")
     assert found["ok"] and found["packages"]["torch"] and "digits_cnn" in found["samples"]

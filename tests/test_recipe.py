@@ -33,6 +33,15 @@ recipes = st.builds(
     pick=st.integers(-1, 2**40),
     sampled=st.integers(0, 2000),
     guess=st.integers(-1, 100),
+    granularity=st.sampled_from(["weight", "filter", "neuron", "head", "layer", "2:4"]),
+    pool=st.sampled_from(["mean", "l1", "l2", "max"]),
+    floor=st.integers(0, 1),
+    gone=st.lists(names, max_size=3, unique=True).map(tuple),
+    back=st.lists(names, max_size=3, unique=True).map(tuple),
+    unit=st.just("") | names,
+    batch=st.integers(1, 4096),
+    length=st.integers(0, 65536),
+    threads=st.integers(0, 1024),
 )
 
 
@@ -58,6 +67,12 @@ def test_nonsense_gives_a_recipe_and_a_word(query):
         ({}, Recipe()),
         ({"m": "digits_mlp", "c": "obd", "s": "80"}, Recipe(subject="digits_mlp", criterion="obd", amount=0.8)),
         ({"s": "92.5", "p": "lamp"}, Recipe(amount=0.925, scope="lamp")),
+        (
+            {"g": "filter", "pool": "l1", "floor": "0", "gone": "conv1:3~conv2:17", "back": "conv1:5", "u": "conv1:3"},
+            Recipe(
+                granularity="filter", pool="l1", floor=0, gone=("conv1:3", "conv2:17"), back=("conv1:5",), unit="conv1:3"
+            ),
+        ),
         ({"own": "conv1.weight:30~fc.weight:0.5"}, Recipe(overrides=(("conv1.weight", 0.3), ("fc.weight", 0.005)))),
         (
             {"keep": "fc.weight", "seed": "7", "cal": "held-out"},
@@ -73,6 +88,14 @@ def test_old_links_keep_working(query, recipe):
 def test_an_amount_is_a_fraction(amount):
     with pytest.raises(ValueError, match="not a fraction"):
         Recipe(amount=amount)
+
+
+def test_a_unit_is_forced_out_forced_to_stay_or_follows_its_rank():
+    recipe = Recipe(granularity="filter").with_unit("a:1", True).with_unit("a:2", False)
+    assert recipe.gone == ("a:1",) and recipe.back == ("a:2",)
+    turned = recipe.with_unit("a:1", False)
+    assert turned.gone == () and turned.back == ("a:1", "a:2")
+    assert turned.with_unit("a:1", None).with_unit("a:2", None) == Recipe(granularity="filter")
 
 
 def test_a_layers_own_amount_comes_and_goes():

@@ -207,6 +207,18 @@ def sweep(bits, mask, start, stop, cuts, out):
 
 
 @_compile
+def stretch(source, out, first, spans, units, gone):
+    for at in range(units.size):
+        unit = units[at]
+        for s in range(first[unit], first[unit + 1]):
+            start, stop = spans[s, 0], spans[s, 1]
+            if gone[unit]:
+                out[start:stop] = np.float32(0)
+            else:
+                out[start:stop] = source[start:stop]
+
+
+@_compile
 def turns(sizes, total, done, step, stop):
     layers = sizes.size
     release, deadline = np.empty(layers, np.int64), np.empty(layers, np.int64)

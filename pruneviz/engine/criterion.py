@@ -1,10 +1,13 @@
-"""Criterion: an opinion about which weights matter least. One file in `criteria/` is one criterion; nothing else is needed.
+"""Criterion: an opinion about which weights, or units, matter least. One file in `criteria/` is one; nothing else is needed.
 
-Shapes, everywhere in the engine: O outputs, I inputs, K kernel extents, N samples. A weight is [O, I, *K].
+Shapes, everywhere in the engine: O outputs, I inputs, K kernel extents, N samples, U units. A weight is [O, I, *K].
 
 A criterion file has a docstring (the text in the app), `formula` (LaTeX), `paper`, `needs`, and
 `saliency(evidence) -> Tensor [O, I, *K]`: small means «goes first». `name` may give the words on screen; `in_loss = True`
 says that the saliency is itself a predicted size of the change of the loss.
+
+Most criteria score weights, which are then pooled to units. A file with `units = ("head",)` scores these units themselves:
+it is offered only where they are what goes, and `saliency(evidence) -> Tensor [U]` gets a UnitEvidence, one per group.
 """
 
 from __future__ import annotations
@@ -21,9 +24,17 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from torch import Tensor
 
-Need = Literal["weight", "gradient", "absolute_gradient", "hessian_diagonal"]
+WeightNeed = Literal["weight", "gradient", "absolute_gradient", "hessian_diagonal"]
 """weight: always there. gradient: mean over samples of ∂ℓ/∂w. absolute_gradient: mean over samples of |∂ℓ/∂w|.
 hessian_diagonal: ∂²L/∂w² of the mean loss L. All but `weight` need calibration data."""
+
+UnitNeed = Literal["gate_gradient", "bn_scale", "influence", "leave_one_out"]
+"""gate_gradient: mean over samples of |∂ℓ/∂ξ|, ξ = 1 a gate on what the unit gives (of a layer: on what it adds).
+bn_scale: mean |γ| of the unit's BatchNorm rows. influence: 1 − mean cosine of a layer's input and output. leave_one_out:
+change of the mean loss when the unit alone goes. All but `bn_scale` need calibration data."""
+
+Need = WeightNeed | UnitNeed
+_DATALESS = frozenset({"weight", "bn_scale"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +58,26 @@ class Evidence:
     hessian_diagonal: Tensor | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class UnitEvidence:
+    """What a unit criterion may look at, of one group of U units: each [U], only what it asked for is there."""
+
+    name: str
+    units: int
+    granularity: str
+    seed: int = 0
+    gate_gradient: Tensor | None = None
+    bn_scale: Tensor | None = None
+    influence: Tensor | None = None
+    leave_one_out: Tensor | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One opinion: its words, its formula, what it needs to see, and `saliency(Evidence)`, of the weight's shape."""
+    """One opinion: its words, its formula, what it needs to see, and `saliency(evidence)`, small means «goes first».
+
+    `units` are the granularities that it scores itself; empty where it scores weights.
+    """
 
     key: str
     name: str
@@ -57,12 +85,13 @@ class Criterion:
     formula: str
     paper: Paper
     needs: tuple[Need, ...]
-    saliency: Callable[[Evidence], Tensor]
+    saliency: Callable[[Evidence], Tensor] | Callable[[UnitEvidence], Tensor]
     in_loss: bool = False
+    units: tuple[str, ...] = ()
 
     @property
     def needs_data(self) -> bool:
-        return any(need != "weight" for need in self.needs)
+        return any(need not in _DATALESS for need in self.needs)
 
 
 @cache
@@ -71,6 +100,11 @@ def shelf() -> dict[str, Criterion]:
     package = importlib.import_module("pruneviz.engine.criteria")
     names = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
     return {name: _criterion(name, importlib.import_module(f"{package.__name__}.{name}")) for name in names}
+
+
+def offered(granularity: str) -> dict[str, Criterion]:
+    """The criteria on offer where this goes at once: all that score weights, and those for just these units."""
+    return {key: one for key, one in shelf().items() if not one.units or granularity in one.units}
 
 
 def find(key: str) -> Criterion:
@@ -85,5 +119,13 @@ def _criterion(key: str, module: ModuleType) -> Criterion:
     if not text:
         raise ValueError(f"criteria/{key}.py has no docstring: it is the text that visitors read, so write one")
     return Criterion(
-        key, getattr(module, "name", key), text, module.formula, module.paper, tuple(module.needs), module.saliency
+        key,
+        getattr(module, "name", key),
+        text,
+        module.formula,
+        module.paper,
+        tuple(module.needs),
+        module.saliency,
+        getattr(module, "in_loss", False),
+        tuple(getattr(module, "units", ())),
     )

@@ -40,10 +40,10 @@ def hessian_diagonal(rehearsal: Rehearsal, inputs: Tensor, labels: Tensor) -> tu
 
 
 def error(logits: Tensor, labels: Tensor) -> Iterator[Tensor]:
-    """The gradient of each sample's cross-entropy at the logits, p − y [n, C]."""
-    probability = logits.softmax(1)
-    probability[torch.arange(len(labels)), labels] -= 1
-    yield probability
+    """The gradient of each sample's cross-entropy at the logits, p − y [n, C]; of a window's sum over its tokens
+    [n, T, C] from labels [n, T], zero where a label is negative, which says that nothing is predicted."""
+    probability, told = logits.softmax(-1), (labels >= 0).unsqueeze(-1).to(logits.dtype)
+    yield probability.scatter_add_(-1, labels.clamp(min=0).unsqueeze(-1), -told).mul_(told)
 
 
 def factor(logits: Tensor, labels: Tensor) -> Iterator[Tensor]:

@@ -12,8 +12,9 @@ import torch
 from pruneviz.engine import criterion as criteria
 from pruneviz.engine import evaluate, tasks
 from pruneviz.engine.mask import Mask
-from pruneviz.engine.measure import Measurement, Workspace
+from pruneviz.engine.measure import Measurement, Workspace, measurement
 from pruneviz.engine.sources import card
+from pruneviz.engine.structure.find import offers
 from pruneviz.engine.subject import Subject
 from pruneviz.engine.sweep import sweep
 from pruneviz.engine.training.loop import train
@@ -30,7 +31,7 @@ def write_curves(folder: Path) -> Path:
     """Measures every criterion on the sample in `folder`, before and after fine-tuning, and writes its curves.json."""
     subject = card.load(folder)
     curves, sweeps, tuned = {}, {}, {}
-    for key in criteria.shelf():
+    for key in (key for key, one in criteria.shelf().items() if not one.units):
         recipe = Recipe(subject=subject.name, criterion=key)
         standing = evaluate.stand(subject, recipe)
         workspace = Workspace(subject, standing.split.measured)
@@ -47,6 +48,7 @@ def write_curves(folder: Path) -> Path:
         sweeps=sweeps,
         tuned=tuned,
         versions={"torch": torch.__version__.partition("+")[0], "numpy": np.__version__},
+        offers=offers(subject),
     )
     path = Path(folder) / "curves.json"
     write(path, shipped)
@@ -101,7 +103,7 @@ def _dense(subject: Subject, measured: torch.Tensor) -> Measurement:
 
 def _measure(network: torch.nn.Module, subject: Subject, measured: torch.Tensor) -> Measurement:
     task = tasks.find(subject.task)
-    labels = subject.held_out.labels[measured]
+    held = subject.held_out
     with torch.inference_mode():
-        outputs = torch.cat([network(subject.held_out.inputs(part).double()) for part in measured.split(256)])
-        return Measurement(task.correct(outputs, labels).numpy(), float(task.losses(outputs, labels).mean()))
+        outputs = ((network(held.inputs(part).double()), held.labels[part]) for part in measured.split(256))
+        return measurement(task, outputs)

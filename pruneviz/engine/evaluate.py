@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 
 from pruneviz.engine import criterion as criteria
 from pruneviz.engine import evidence as evidences
+from pruneviz.engine import granularity, tasks, unit_report
 from pruneviz.engine import scope as scopes
-from pruneviz.engine import tasks
+from pruneviz.engine.mask import Mask
 from pruneviz.engine.measure import Measurement, Workspace
+from pruneviz.engine.pattern import PatternRanking, rank_pattern
 from pruneviz.engine.ranking import Ranking, rank
 from pruneviz.engine.splits import Split, split
+from pruneviz.engine.structure import find
+from pruneviz.engine.structure.units import KINDS, Kept, Structure
 from pruneviz.engine.subject import Subject
+from pruneviz.engine.unit_ranking import UnitRanking, rank_units
 from pruneviz.recipe import Recipe
-from pruneviz.report import Curve, CurvePoint, LayerReport, Report, Score, wilson
+from pruneviz.report import Curve, CurvePoint, LayerReport, Report, Score
 
-GRANULARITIES = ("weight",)
+_structures: WeakKeyDictionary[Subject, dict[str, Structure]] = WeakKeyDictionary()
+_lock = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False)
 class Standing:
-    """Where every weight of a subject stands under one criterion and scope: all but the amount is settled."""
+    """Where every weight or unit of a subject stands under one criterion and scope: all but the amount is settled.
 
-    ranking: Ranking
+    `scores` are the weights' saliencies; where units go there are none, and `structure` says what the units are.
+    """
+
+    ranking: Ranking | UnitRanking | PatternRanking
     split: Split
     scores: tuple[torch.Tensor, ...]
     seconds: float
     curvature: str
+    structure: Structure | None = None
 
     def score_at(self, flat: int) -> float:
         """The saliency of one weight, by its place among all prunable weights."""
@@ -42,50 +54,128 @@ class Standing:
         raise IndexError(flat)
 
 
+def structure_of(subject: Subject, kind: str) -> Structure:
+    """The units of a subject, looked for once."""
+    with _lock:
+        found = _structures.setdefault(subject, {})
+    if kind not in found:
+        found[kind] = find.of(subject, kind)
+    return found[kind]
+
+
 def check(subject: Subject, recipe: Recipe) -> None:
     """Refuses, in one sentence, a Recipe that this subject cannot answer."""
-    criteria.find(recipe.criterion)
-    scopes.find(recipe.scope)
-    if recipe.granularity not in GRANULARITIES:
-        raise ValueError(f"unknown granularity {recipe.granularity!r}; there are {', '.join(GRANULARITIES)}")
+    granularity.check(recipe.granularity)
+    kind = recipe.granularity if recipe.granularity in KINDS else ""
+    chosen = criteria.find(recipe.criterion)
+    if chosen.units and kind not in chosen.units:
+        raise ValueError(
+            f"criterion {recipe.criterion!r} scores {' and '.join(chosen.units)}, not {recipe.granularity}; there are "
+            f"{', '.join(criteria.offered(recipe.granularity))}"
+        )
+    scopes.find(recipe.scope, units=bool(kind))
     if recipe.calibration not in ("training", "held-out"):
         raise ValueError(f"unknown calibration {recipe.calibration!r}; there are training, held-out")
     if not subject.layers:
         raise ValueError(f"{subject.title} has no weight that can be pruned: it needs a linear or convolutional layer")
     known = {layer.name for layer in subject.layers}
+    if kind:
+        known |= _check_units(subject, recipe, kind)
     for name in recipe.own_amounts():
         if name not in known:
             raise ValueError(f"{subject.title} has no layer {name!r}; there are {', '.join(sorted(known))}")
 
 
+def _check_units(subject: Subject, recipe: Recipe, kind: str) -> set[str]:
+    """Refuses units that there are not; returns the names of groups, which amounts of their own may name."""
+    granularity.find_pool(recipe.pool)
+    structure = structure_of(subject, kind)
+    if not structure.units:
+        reasons = "; ".join(dict.fromkeys(f"{group.label}: {group.reason}" for group in structure.groups))
+        raise ValueError(f"{subject.title} has no {kind} that can go{f' ({reasons[:400]})' if reasons else ''}")
+    sizes = {group.name: group.units for group in structure.removable}
+    for unit in (*recipe.gone, *recipe.back):
+        name, _, index = unit.rpartition(":")
+        if not (index.isascii() and index.isdigit() and int(index) < sizes.get(name, 0)):
+            there = f"{name}:0 to {name}:{sizes[name] - 1}" if name in sizes else f"units of {', '.join(sizes)}"
+            raise ValueError(f"{subject.title} has no {kind} {unit!r} that can go; there are {there}")
+    return {group.name for group in structure.groups}
+
+
 def stand(subject: Subject, recipe: Recipe) -> Standing:
-    """Scores and ranks every prunable weight. Depends on everything in the Recipe but the amounts."""
+    """Scores and ranks every prunable weight, or unit. Depends on everything in the Recipe but the amounts."""
     check(subject, recipe)
     chosen = criteria.find(recipe.criterion)
     parts = split(subject, chosen, calibration=recipe.calibration, seed=recipe.seed)
-    samples = parts.calibration_samples(subject)
-    inputs = labels = None
-    if samples is not None:
-        inputs, labels = samples.inputs(parts.calibration), samples.labels[parts.calibration]
     started = time.perf_counter()
-    weights = subject.tensors()
     if recipe.nonfinite == "refuse":
         _refuse_nonfinite(subject)
-    scores, gathered = evidences.scores(subject, chosen, inputs, labels, seed=recipe.seed)
-    plain = recipe.criterion == "magnitude"
-    ranking = rank(subject.layers, weights, None if plain else scores, scope=recipe.scope, nonfinite=recipe.nonfinite)
+    if chosen.units:
+        units = _unit_scores(subject, recipe, parts)
+        ranking = _rank_units(subject, recipe, units)
+        return Standing(ranking, parts, (), time.perf_counter() - started, "", ranking.structure)
+    scores, gathered = evidences.scores(subject, chosen, *_calibration(subject, parts), seed=recipe.seed)
+    if recipe.granularity in KINDS:
+        structure = structure_of(subject, recipe.granularity)
+        units = granularity.pool(structure, granularity.named(subject.layers, scores), recipe.pool)
+        ranking = _rank_units(subject, recipe, units)
+        return Standing(ranking, parts, (), time.perf_counter() - started, gathered.curvature, structure)
+    if recipe.granularity != "weight":
+        ranking = rank_pattern(subject.layers, scores, recipe.granularity)
+    else:
+        plain = recipe.criterion == "magnitude"
+        how = {"scope": recipe.scope, "nonfinite": recipe.nonfinite}
+        ranking = rank(subject.layers, subject.tensors(), None if plain else scores, **how)
     return Standing(ranking, parts, tuple(scores), time.perf_counter() - started, gathered.curvature)
+
+
+def _calibration(subject: Subject, parts: Split) -> tuple:
+    samples = parts.calibration_samples(subject)
+    return (None, None) if samples is None else (samples.inputs(parts.calibration), samples.labels[parts.calibration])
+
+
+def _rank_units(subject: Subject, recipe: Recipe, scores: dict[str, np.ndarray]) -> UnitRanking:
+    structure = structure_of(subject, recipe.granularity)
+    return rank_units(structure, scores, subject.layers, scope=recipe.scope, floor=recipe.floor)
+
+
+def _unit_scores(subject: Subject, recipe: Recipe, parts: Split) -> dict[str, np.ndarray]:
+    """The scores of a criterion that looks at units themselves."""
+    from pruneviz.engine import unit_evidence
+
+    structure, chosen = structure_of(subject, recipe.granularity), criteria.find(recipe.criterion)
+    found = unit_evidence.gather(subject, structure, chosen, *_calibration(subject, parts), seed=recipe.seed)
+    return {name: scores.numpy() for name, scores in found.items()}
+
+
+def asked(recipe: Recipe, standing: Standing) -> tuple:
+    """What a ranking is asked beside the amount: own amounts, and at units those that were removed or kept by hand."""
+    own = recipe.own_amounts()
+    return (own, recipe.gone, recipe.back) if standing.structure else (own,)
+
+
+def mask(recipe: Recipe, standing: Standing) -> Mask:
+    """What stays of the prunable weights."""
+    return standing.ranking.keep(recipe.amount, *asked(recipe, standing))
+
+
+def kept(recipe: Recipe, standing: Standing) -> Kept:
+    """Which units stay, bool [U] per group; empty where it is no units that go."""
+    return standing.ranking.kept(recipe.amount, *asked(recipe, standing)) if standing.structure else {}
 
 
 def evaluate(subject: Subject, recipe: Recipe, standing: Standing, workspace: Workspace) -> Report:
     """One setting, measured on the held-out samples of the standing's split."""
     started = time.perf_counter()
-    own = recipe.own_amounts()
-    mask = standing.ranking.keep(recipe.amount, own)
-    measured, dense = workspace.amount(standing.ranking, recipe.amount, own), workspace.dense()
-    layers, energy = _layer_reports(subject, mask.layers())
-    removed = mask.removed
-    zeros = sum(layer.zeros for layer in layers)
+    if isinstance(standing.ranking, PatternRanking):
+        standing.ranking.check(recipe.amount)
+    what, stays = asked(recipe, standing), mask(recipe, standing)
+    measured, dense = workspace.amount(standing.ranking, recipe.amount, *what), workspace.dense()
+    layers, energy = _layer_reports(subject, stays.layers())
+    removed = stays.removed
+    units = kept(recipe, standing)
+    groups = unit_report.groups(subject, recipe, standing.ranking) if standing.structure else ()
+    cost, words = unit_report.cost(subject, layers, standing.structure, units)
     return Report(
         subject=subject.name,
         criterion=recipe.criterion,
@@ -97,15 +187,20 @@ def evaluate(subject: Subject, recipe: Recipe, standing: Standing, workspace: Wo
         calibration_n=len(standing.split.calibration),
         weights=subject.weights,
         removed=removed,
-        zeros=zeros / subject.weights,
-        threshold=standing.ranking.threshold(recipe.amount, own),
+        zeros=sum(layer.zeros for layer in layers) / subject.weights,
+        threshold=standing.ranking.threshold(recipe.amount, *what),
         energy_removed=energy,
         layers=layers,
-        mask_sha256=mask.sha256(),
+        mask_sha256=stays.sha256(),
         subject_sha256=subject.sha256,
         score=_score(workspace.task.metric, measured, dense),
         seconds=time.perf_counter() - started,
-        notes=_notes(subject, layers, removed, energy, standing),
+        notes=(*unit_report.notes(recipe, standing.ranking), *_notes(subject, layers, removed, energy, standing), *words),
+        groups=groups,
+        units=sum(len(one) for one in units.values()),
+        units_removed=sum(int((~one).sum()) for one in units.values()),
+        cost=cost,
+        pool=recipe.pool if standing.structure else "",
     )
 
 
@@ -113,7 +208,6 @@ def curve(subject: Subject, recipe: Recipe, standing: Standing, workspace: Works
     """Accuracy at each of `amounts`: one shot, no fine-tuning."""
     started = time.perf_counter()
     points = tuple(curve_points(recipe, standing, workspace, amounts))
-    dense = workspace.dense()
     return Curve(
         subject=subject.name,
         criterion=recipe.criterion,
@@ -122,7 +216,7 @@ def curve(subject: Subject, recipe: Recipe, standing: Standing, workspace: Works
         calibration=standing.split.source,
         calibration_n=len(standing.split.calibration),
         points=points,
-        dense_value=float(dense.correct.mean()),
+        dense_value=workspace.dense().value,
         chance=tasks.find(subject.task).chance(len(subject.classes)),
         metric=workspace.task.metric,
         seconds=time.perf_counter() - started,
@@ -131,28 +225,46 @@ def curve(subject: Subject, recipe: Recipe, standing: Standing, workspace: Works
 
 def curve_points(recipe: Recipe, standing: Standing, workspace: Workspace, amounts: Sequence[float]) -> Iterator[CurvePoint]:
     """The points of a curve one by one, so that whoever iterates may stop, or draw what is there already."""
-    own = recipe.own_amounts()
+    what = asked(recipe, standing)
     dense = workspace.dense()
     choosing = standing.split.choosing.numpy()
     for amount in amounts:
-        measured = workspace.amount(standing.ranking, amount, own)
-        yield point(amount, standing.ranking.removals(amount, own) / standing.ranking.n, measured, dense, choosing)
+        measured = workspace.amount(standing.ranking, amount, *what)
+        yield point(amount, _sparsity(standing, amount, what), measured, dense, choosing)
+
+
+def _sparsity(standing: Standing, amount: float, what: tuple) -> float:
+    """The fraction of the prunable weights that go."""
+    if standing.structure is None:
+        return standing.ranking.removals(amount, *what) / standing.ranking.n
+    layers = standing.ranking.layers
+    left = granularity.left(standing.structure, standing.ranking.kept(amount, *what), layers)
+    weights = sum(layer.size for layer in layers)
+    return (weights - int(left.sum())) / weights
 
 
 def point(amount: float, sparsity: float, measured: Measurement, dense: Measurement, choosing: np.ndarray) -> CurvePoint:
     """One point of a curve from what was measured, sample by sample."""
-    correct, n = int(measured.correct.sum()), len(measured.correct)
+    right = measured.correct
+    newly_wrong, newly_right = _flips(measured, dense)
     return CurvePoint(
         amount=float(amount),
         sparsity=sparsity,
-        value=correct / n,
-        correct=correct,
-        n=n,
-        interval=wilson(correct, n),
-        half=(int(measured.correct[choosing].sum()), int(choosing.sum())),
-        newly_wrong=int((dense.correct & ~measured.correct).sum()),
-        newly_right=int((~dense.correct & measured.correct).sum()),
+        value=measured.value,
+        correct=None if right is None else int(right.sum()),
+        n=measured.n,
+        interval=measured.interval,
+        half=(0, 0) if right is None else (int(right[choosing].sum()), int(choosing.sum())),
+        newly_wrong=newly_wrong,
+        newly_right=newly_right,
     )
+
+
+def _flips(measured: Measurement, dense: Measurement) -> tuple[int, int]:
+    """How many samples became wrong, and how many right."""
+    if measured.correct is None or dense.correct is None:
+        return 0, 0
+    return int((dense.correct & ~measured.correct).sum()), int((~dense.correct & measured.correct).sum())
 
 
 def _layer_reports(subject: Subject, masks: dict[str, np.ndarray]) -> tuple[tuple[LayerReport, ...], float]:
@@ -172,19 +284,18 @@ def _layer_reports(subject: Subject, masks: dict[str, np.ndarray]) -> tuple[tupl
 
 
 def _score(metric: str, measured: Measurement, dense: Measurement) -> Score:
-    correct, n = int(measured.correct.sum()), len(measured.correct)
-    before = int(dense.correct.sum())
+    newly_wrong, newly_right = _flips(measured, dense)
     return Score(
         metric=metric,
-        value=correct / n,
-        correct=correct,
-        n=n,
-        interval=wilson(correct, n),
+        value=measured.value,
+        correct=None if measured.correct is None else int(measured.correct.sum()),
+        n=measured.n,
+        interval=measured.interval,
         loss=measured.loss,
-        dense_value=before / n,
-        dense_correct=before,
-        newly_wrong=int((dense.correct & ~measured.correct).sum()),
-        newly_right=int((~dense.correct & measured.correct).sum()),
+        dense_value=dense.value,
+        dense_correct=None if dense.correct is None else int(dense.correct.sum()),
+        newly_wrong=newly_wrong,
+        newly_right=newly_right,
     )
 
 
@@ -195,7 +306,7 @@ def _notes(
     broken = sum(nonfinite(subject).values())
     if removed and energy == 0 and not broken:
         notes.append(f"All {removed:,} removed weights were zero already: the network computes what it computed before.")
-    empty = [layer.label for layer in layers if layer.kept == 0 and layer.weights]
+    empty = [layer.label for layer in layers if layer.kept == 0 and layer.weights and standing.structure is None]
     if empty and removed < subject.weights:
         notes.append(f"No weight is left in {', '.join(empty)}: nothing of the input gets past a layer without weights.")
     if broken:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pruneviz.engine import tasks
 from pruneviz.engine.criterion import Criterion, Evidence, Need
 from pruneviz.engine.curvature import error, hessian_diagonal
 from pruneviz.engine.rehearsal import Rehearsal, chunks, differentiating, rehearse, sums
@@ -35,7 +36,7 @@ def gather(
         with differentiating():
             inputs, labels = _checked(subject, asked, inputs, labels)
             n, rehearsal = len(inputs), rehearse(subject, inputs)
-            _check_labels(labels, rehearsal.classes)
+            tasks.find(subject.task).check(labels, rehearsal.classes)
             found, word = _derivatives(rehearsal, asked, inputs, labels)
     evidence = tuple(
         Evidence(layer.name, _weight(subject, layer), seed, **{need: parts[layer.name] for need, parts in found.items()})
@@ -65,13 +66,21 @@ def mean_gradient(rehearsal: Rehearsal, inputs: Tensor, labels: Tensor) -> dict[
             found = torch.autograd.grad(logits, list(rehearsal.weights.values()), wrong, materialize_grads=True)
             for name, gradient in zip(rehearsal.weights, found, strict=True):
                 total[name] += gradient
-    return {name: value.detach().div_(len(inputs)) for name, value in total.items()}
+    return {name: value.detach().div_(_told(labels)) for name, value in total.items()}
 
 
 def mean_absolute_gradient(rehearsal: Rehearsal, inputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
-    """The mean over samples of |∂ℓ/∂w|, by layer: one sample's gradients cannot cancel another's."""
+    """The mean over samples of |∂ℓ/∂w|, by layer: one sample's gradients cannot cancel another's.
+
+    A window of text is one sample; its loss is summed over its tokens, and the mean is per token, as the metric is.
+    """
     total = sums(rehearsal, inputs, labels, error, power=1)
-    return {name: value.div_(len(inputs)) for name, value in total.items()}
+    return {name: value.div_(_told(labels)) for name, value in total.items()}
+
+
+def _told(labels: Tensor) -> int:
+    """How many predictions the labels judge: one per sample, or one per token where a sample is a window of text."""
+    return int((labels >= 0).sum())
 
 
 def _derivatives(
@@ -96,6 +105,11 @@ def _weight(subject: Subject, layer: Layer) -> Tensor:
 
 def _checked(subject: Subject, asked: frozenset[str], inputs: Tensor | None, labels: Tensor | None) -> tuple[Tensor, Tensor]:
     wish = " and ".join(sorted(asked)).replace("_", " ")
+    if "hessian_diagonal" in asked and subject.task == "language_modelling":
+        raise ValueError(
+            f"{subject.title} is a language model, whose curvature is not computed here: "
+            "choose a criterion that looks at weights or gradients"
+        )
     if inputs is None or labels is None or not len(inputs):
         raise ValueError(
             f"{wish} needs calibration data and {subject.title} was given none: "
@@ -104,9 +118,3 @@ def _checked(subject: Subject, asked: frozenset[str], inputs: Tensor | None, lab
     if len(inputs) != len(labels):
         raise ValueError(f"{len(inputs)} calibration samples came with {len(labels)} labels; give one label per sample")
     return (inputs.clone() if inputs.is_inference() else inputs.detach()), labels.clone().long()
-
-
-def _check_labels(labels: Tensor, classes: int) -> None:
-    low, high = int(labels.min()), int(labels.max())
-    if low < 0 or high >= classes:
-        raise ValueError(f"labels from {low} to {high} do not fit {classes} classes; they must lie in 0 to {classes - 1}")

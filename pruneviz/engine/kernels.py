@@ -166,6 +166,13 @@ def sweep(bits, mask, start, stop, cuts, out) -> None:
         out[at] = np.searchsorted(cuts, place, side="left")
 
 
+def stretch(source, out, first, spans, units, gone) -> None:
+    """out = 0 in the stretches [first[u], first[u+1]) of `spans` of each unit u that is gone, else source."""
+    for unit in units.tolist():
+        for start, stop in spans[first[unit] : first[unit + 1]].tolist():
+            out[start:stop] = 0 if gone[unit] else source[start:stop]
+
+
 def turns(sizes, total, done, step, stop) -> None:
     """Gives out the turns [step, stop) among layers, earliest deadline first; `done` [L] counts them (see `scope`)."""
     sizes, count = sizes.tolist(), done.tolist()

@@ -21,7 +21,7 @@ from pruneviz.engine.tape import Kind, Tape, read
 ROOM = 2**26
 
 Cotangents = Callable[[Tensor, Tensor], Iterable[Tensor]]
-"""(logits [n, C], labels [n]) → directions [n, C] at the logits, one at a time."""
+"""(logits [n, …, C], labels [n, …]) → directions [n, …, C] at the logits, one at a time."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,13 +54,15 @@ def rehearse(subject: Subject, inputs: Tensor) -> Rehearsal:
     with differentiating():
         network, weights = _private(subject, inputs.dtype if inputs.is_floating_point() else torch.float32)
         logits = network(few)
-        if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(few):
+        places = subject.held_out.labels.ndim - 1  # a text has a label at every place
+        if not isinstance(logits, Tensor) or logits.ndim != 2 + places or len(logits) != len(few):
             got = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-            raise ValueError(f"{subject.title} gave {got} for {len(few)} samples; gradients need logits [samples, classes]")
+            wanted = f"logits [samples, {'places, ' * places}classes]"
+            raise ValueError(f"{subject.title} gave {got} for {len(few)} samples; gradients need {wanted}")
         tape = read(logits, weights)
         layouts = _layouts(network, weights, tape, logits, few)
         room = sum(p.inputs.numel() for found in tape.products.values() for p in found) // len(few)
-    return Rehearsal(network, weights, layouts, tape.kind, logits.shape[1], max(1, min(512, ROOM // (4 * max(1, room)))))
+    return Rehearsal(network, weights, layouts, tape.kind, logits.shape[-1], max(1, min(512, ROOM // (4 * max(1, room)))))
 
 
 def chunks(rehearsal: Rehearsal, inputs: Tensor, labels: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
@@ -133,7 +135,8 @@ def _layouts(
     Two samples are differentiated one by one and compared: whoever mixes samples in a way that is not understood here
     is left to the general way.
     """
-    direction = torch.cos(torch.arange(logits.shape[1], dtype=logits.dtype, device=logits.device) + 1)
+    direction = torch.cos(torch.arange(logits[0].numel(), dtype=logits.dtype, device=logits.device) + 1)
+    direction = direction.view(logits.shape[1:])
     true = dict.fromkeys(weights, 0)
     for one in few.split(1):
         gradients = torch.autograd.grad(network(one), list(weights.values()), direction[None], allow_unused=True)

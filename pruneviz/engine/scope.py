@@ -2,15 +2,17 @@
 
 Three kinds. A free competition on the raw score (`global`). A competition on a value made of the score and its layer
 (`values`: std, lamp). A share for each layer, given by numbers alone (`quota`: layer, erk). All remove exactly what was
-asked for, and none revives a weight when more is asked for.
+asked for, and none revives a weight when more is asked for. Units compete globally, per group, or among those built alike
+(`isomorphic`); what is made of single weights has no meaning there, and the other way round.
 """
 
 from __future__ import annotations
 
+import heapq
 import inspect
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -32,7 +34,7 @@ class Scope:
     """One rule of competition: its words, its formula, and at most one of `values` and `quota`.
 
     `values(scores, weights)`: float64 scores of one layer in ascending order [n_l] → what they compete with, ascending.
-    `quota(sizes, shapes, passes)` → a function of K.
+    `quota(sizes, shapes, passes)` → a function of K. `weights` and `units` say what it is offered for.
     """
 
     key: str
@@ -42,6 +44,8 @@ class Scope:
     paper: Paper
     values: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
     quota: Callable[[Sequence[int], Sequence[tuple[int, ...]], ModuleType], Quota] | None = None
+    weights: bool = True
+    units: bool = False
 
 
 def by_deviation(scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -114,6 +118,31 @@ class Turns:
         return counts
 
 
+def sequence(sizes: Sequence[int]) -> np.ndarray:
+    """Whose turn each of the n turns is, int64 [n]: the same turns that `Turns` counts, one by one. For units, not weights.
+
+    `sequence(sizes)[:k]` names class c exactly `Turns(sizes).counts(k)[c]` times.
+    """
+    where = [at for at, size in enumerate(sizes) if size]
+    divisor = math.gcd(*sizes) or 1
+    period = list(_period([sizes[at] // divisor for at in where]))
+    return np.tile(np.array(where, dtype=np.int64)[period], divisor) if period else np.zeros(0, dtype=np.int64)
+
+
+def _period(sizes: list[int]) -> Iterator[int]:
+    """One period of turns, earliest deadline first among those whose window is open."""
+    total, done = sum(sizes), [0] * len(sizes)
+    waiting, ready = [(0, at) for at in range(len(sizes))], []
+    for now in range(total):
+        while waiting and waiting[0][0] <= now:
+            at = heapq.heappop(waiting)[1]
+            heapq.heappush(ready, ((2 * (done[at] + 1) * total + sizes[at] - 1) // (2 * sizes[at]), at))
+        at = heapq.heappop(ready)[1]
+        done[at] += 1
+        heapq.heappush(waiting, ((2 * done[at] * total + sizes[at]) // (2 * sizes[at]), at))
+        yield at
+
+
 def by_fans(sizes: Sequence[int], shapes: Sequence[tuple[int, ...]], passes: ModuleType) -> Quota:
     """A layer keeps in proportion to its fans, not to its weights: thin layers stay dense, wide ones give most.
 
@@ -159,22 +188,27 @@ def _water(sizes: Sequence[int], fans: Sequence[int], budget: int) -> list[int]:
     return [min(size, max(0, math.floor(level * fan + 0.5))) for size, fan in zip(sizes, fans, strict=True)]
 
 
-def _scope(key: str, name: str, formula: str, paper: Paper, text: str, **rule: Callable) -> Scope:
+def _scope(key: str, name: str, formula: str, paper: Paper, text: str, **rule: Callable | bool) -> Scope:
     return Scope(key, name, inspect.cleandoc(text), formula, paper, **rule)
 
 
+def shelf(*, units: bool = False) -> dict[str, Scope]:
+    """Every scope under which weights compete, or units, by key, in the order of the menu."""
+    return {key: scope for key, scope in _every().items() if (scope.units if units else scope.weights)}
+
+
 @cache
-def shelf() -> dict[str, Scope]:
-    """Every scope, by key, in the order of the menu."""
+def _every() -> dict[str, Scope]:
     scopes = (
         _scope(
             "global",
             "globally",
             r"\begin{gathered}\text{remove the } K \text{ smallest of all } s_i \\ K = \mathrm{round}(a\,n)\end{gathered}",
             Paper("Frankle & Carbin 2019 (ResNet-18, VGG-19)", "arXiv 1803.03635, §4", "https://arxiv.org/abs/1803.03635"),
-            """One competition: all weights of all layers on one scale.
+            """One competition: all weights, or all units, of all layers on one scale.
 
             A layer whose scores are small everywhere may lose nearly everything.""",
+            units=True,
         ),
         _scope(
             "layer",
@@ -184,6 +218,7 @@ def shelf() -> dict[str, Scope]:
             Paper("Baruah, Cohen, Plaxton & Varvel 1996", "Algorithmica 15, 600–625", "https://doi.org/10.1007/BF01940883"),
             equally.__doc__,
             quota=equally,
+            units=True,
         ),
         _scope(
             "std",
@@ -209,12 +244,28 @@ def shelf() -> dict[str, Scope]:
             by_lamp.__doc__,
             values=by_lamp,
         ),
+        _scope(
+            "isomorphic",
+            "among units built alike",
+            r"\begin{gathered}\text{remove } c_k \text{ of the units built alike, } k \\ |c_k - a\,U_k| < 1 \\"
+            r"\textstyle\sum_k c_k = \mathrm{round}(a\,U)\end{gathered}",
+            Paper("Fang, Ma, Mi & Wang 2024", "arXiv 2407.04616, §3.2", "https://arxiv.org/abs/2407.04616"),
+            """Only units that are built alike compete; each kind gives the same share of its own.
+
+            A filter of a wide stage and one of a narrow stage have scores on different scales: comparing them compares
+            the stages. Blocks of one stage are built alike and can be compared.""",
+            weights=False,
+            units=True,
+        ),
     )
     return {scope.key: scope for scope in scopes}
 
 
-def find(key: str) -> Scope:
-    """The scope of that name."""
-    if key not in shelf():
-        raise ValueError(f"unknown scope {key!r}; there are {', '.join(shelf())}")
-    return shelf()[key]
+def find(key: str, *, units: bool = False) -> Scope:
+    """The scope of that name, for weights or for units."""
+    offered, there = shelf(units=units), f"there are {', '.join(shelf(units=units))}"
+    if key in offered:
+        return offered[key]
+    if key in _every():
+        raise ValueError(f"scope {key!r} is about {'single weights' if units else 'units'}; here {there}")
+    raise ValueError(f"unknown scope {key!r}; {there}")

@@ -7,10 +7,15 @@ private module tree that shares the tensors and owns everything else, so two thr
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from pruneviz.engine.export.removal import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,21 @@ class Samples:
         return prepared
 
 
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """Windows of a text: tokens [N, T] and the token that follows each [N, T] (int64), −100 where nothing is predicted."""
+
+    stored: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def inputs(self, index: Tensor | slice = slice(None)) -> Tensor:
+        """The network's inputs, int64 [n, T], of the windows at `index`."""
+        return self.stored[index]
+
+
 @dataclass(frozen=True, slots=True)
 class Layer:
     """One prunable weight. `name` is its parameter's name (the first, where storage is shared), `label` the module's."""
@@ -62,6 +82,16 @@ class Layer:
         return int(torch.Size(self.shape).numel())
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Origin:
+    """Where a subject came from, as plain data: its card, the folder that the card's paths start from, and what was
+    removed from its architecture before its weights were filled in, oldest first."""
+
+    card: Mapping[str, Any]
+    folder: str
+    steps: tuple[Step, ...] = ()
+
+
 @dataclass(frozen=True, eq=False)
 class Subject:
     """A trained network with its held-out data. `layers` can be pruned; `skipped` says what cannot, and why."""
@@ -74,13 +104,14 @@ class Subject:
     network: nn.Module
     layers: tuple[Layer, ...]
     skipped: tuple[tuple[str, str], ...]
-    held_out: Samples
-    training: Samples | None
+    held_out: Samples | Windows
+    training: Samples | Windows | None
     classes: tuple[str, ...]
     calibration: str
     sha256: str
     data_sha256: str
     nonfinite: tuple[tuple[str, int], ...] = ()
+    origin: Origin | None = None
 
     @property
     def weights(self) -> int:

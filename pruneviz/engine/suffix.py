@@ -6,6 +6,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from pruneviz.engine import graph
+
 
 class Suffix:
     """A network on fixed batches, run as a whole or from the first step that reads a layer's weight.
@@ -65,12 +67,9 @@ class Suffix:
 
 
 def _steps_of(network: nn.Module) -> list:
-    from torch import fx
-
-    try:
-        return list(fx.symbolic_trace(network).graph.nodes)
-    except Exception:  # tracing runs the network's own code, which may raise anything; a whole run is always right
-        return []
+    steps = graph.steps(network)
+    # With a second, optional input the steps are those of a call that gives it.
+    return steps if sum(step.op == "placeholder" for step in steps) == 1 else []
 
 
 def _reads(step, modules: set[str], parameters: set[str]) -> bool:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from pruneviz.engine import unit_sweep
 from pruneviz.engine.evaluate import Standing
+from pruneviz.engine.pattern import PatternRanking
 from pruneviz.engine.subject import Subject
+from pruneviz.engine.unit_ranking import UnitRanking
 from pruneviz.recipe import Recipe
 from pruneviz.report import PERCENTS, Sweep
 
@@ -15,7 +18,14 @@ STAYS = PERCENTS + 1
 
 
 def sweep(subject: Subject, recipe: Recipe, standing: Standing, *, only: str = "", absolute: bool = False) -> Sweep:
-    """The sweep of a whole subject, or of the layer `only`; weights are binned by w, or by |w| where `absolute`."""
+    """The sweep of a whole subject, or of the layer `only`; weights are binned by w, or by |w| where `absolute`.
+
+    Where units go, counts are of units, bins of their scores, and `only` names a group. A pattern has nothing to sweep.
+    """
+    if isinstance(standing.ranking, UnitRanking):
+        return unit_sweep.sweep(subject, recipe, standing.ranking, only)
+    if isinstance(standing.ranking, PatternRanking):
+        raise ValueError(f"{recipe.granularity} is one choice, not a scale: there is nothing to sweep")
     own = recipe.own_amounts()
     nodes = [percent / 100 for percent in range(PERCENTS)]
     ranking, layers, start, stop = standing.ranking, subject.layers, 0, subject.weights

@@ -1,4 +1,4 @@
-"""Laws of the whole shelf: a new criterion file is tested here without a line being written."""
+"""Laws of all criteria that score weights: a new criterion file is tested here without a line being written."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from pruneviz.engine.criterion import Evidence, find, shelf
+from pruneviz.engine.criterion import Evidence, find, offered, shelf
 from pruneviz.engine.evidence import gather, scores
 from tests.engine.zoo import ZOO, data, settled
 
+WEIGHTS = [key for key, one in shelf().items() if not one.units]
 ALL_NEEDS = ("weight", "gradient", "absolute_gradient", "hessian_diagonal")
 SHAPES = ((3, 2), (2, 3, 2, 2), (1, 1), (4, 1, 3))
 
@@ -26,7 +27,7 @@ def evidence_of(shape, seed, needs=ALL_NEEDS):
     return Evidence("layer.weight", weight, seed, **{need: value for need, value in have.items() if need in needs})
 
 
-@pytest.mark.parametrize("key", shelf())
+@pytest.mark.parametrize("key", WEIGHTS)
 @given(shape=st.sampled_from(SHAPES), seed=st.integers(0, 2**40))
 @settings(max_examples=15, deadline=None)
 def test_same_shape_finite_repeatable_touching_nothing_using_only_its_needs(key, shape, seed):
@@ -44,7 +45,7 @@ def test_same_shape_finite_repeatable_touching_nothing_using_only_its_needs(key,
     assert torch.equal(torch.get_rng_state(), state)
 
 
-@pytest.mark.parametrize("key", shelf())
+@pytest.mark.parametrize("key", WEIGHTS)
 def test_every_need_is_used(key):
     """A need that changes nothing would cost a visitor time for nothing."""
     criterion = find(key)
@@ -54,7 +55,7 @@ def test_every_need_is_used(key):
         assert not torch.equal(criterion.saliency(other), criterion.saliency(whole)), need
 
 
-@pytest.mark.parametrize("key", shelf())
+@pytest.mark.parametrize("key", WEIGHTS)
 def test_every_criterion_has_its_words(key):
     criterion = find(key)
     assert set(criterion.needs) <= set(ALL_NEEDS)
@@ -62,7 +63,7 @@ def test_every_criterion_has_its_words(key):
     assert criterion.formula and criterion.paper.cite and criterion.paper.where and criterion.name
 
 
-@pytest.mark.parametrize("key", shelf())
+@pytest.mark.parametrize("key", WEIGHTS)
 @pytest.mark.parametrize("kind", ["cnn", "residual", "attention"])
 def test_scores_are_float32_in_the_subjects_order(key, kind, tiny_subject):
     inputs, labels = data(dtype=torch.float32)
@@ -121,3 +122,11 @@ def test_gradient_does_not_cancel_between_samples(tiny_subject):
     (evidence,) = gather(subject, ("gradient", "absolute_gradient"), inputs, labels).evidence
     assert evidence.gradient.tolist() == [[0.0], [0.0]]
     assert scores(subject, find("gradient"), inputs, labels)[0][0].tolist() == [[0.5], [0.5]]
+
+
+def test_what_a_file_says_is_what_is_offered():
+    """`in_loss` and `units` reach the record, and each granularity is offered what it can use."""
+    assert find("obd").in_loss and not find("magnitude").in_loss
+    assert find("block_influence").units == ("layer",)
+    assert list(offered("weight")) == list(offered("2:4")) == WEIGHTS
+    assert set(offered("layer")) == {*WEIGHTS, *(key for key, one in shelf().items() if "layer" in one.units)}

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from pruneviz.engine import evaluate
+from pruneviz.engine import evaluate, granularity, unit_report
 from pruneviz.engine.measure import Workspace
+from pruneviz.engine.structure import surgery
 from pruneviz.engine.sweep import sweep
 from pruneviz.recipe import Recipe
 from tests.engine.conftest import tiny_subject
@@ -139,3 +140,172 @@ def test_the_subject_is_never_changed():
         run(SUBJECT, Recipe(criterion=criterion, amount=0.6))
     assert all(torch.equal(before[name], tensor) for name, tensor in SUBJECT.network.state_dict().items())
     assert not any(parameter.grad is not None for parameter in SUBJECT.network.parameters())
+
+
+UNIT_SCOPES = ("global", "layer", "isomorphic")
+
+
+@settings(max_examples=30)
+@given(
+    amount=st.floats(0, 1),
+    scope=st.sampled_from(UNIT_SCOPES),
+    criterion=st.sampled_from(["magnitude", "random", "gradient", "obd"]),
+    pool=st.sampled_from(["mean", "l1", "l2", "max"]),
+    floor=st.sampled_from([0, 1]),
+)
+def test_a_report_of_units_is_the_smaller_network(amount, scope, criterion, pool, floor):
+    """Counts of units, weights, parameters and multiply-adds are those of the network that surgery makes."""
+    recipe = Recipe(granularity="filter", criterion=criterion, scope=scope, amount=amount, pool=pool, floor=floor)
+    report, standing = run(SUBJECT, recipe)
+    removable = [group for group in report.groups if not group.reason]
+    assert report.units == sum(group.units for group in removable) == standing.structure.units
+    assert report.units_removed == min(round(amount * report.units), report.units - floor * len(removable))
+    assert report.units_removed == sum(int((~group.kept).sum()) for group in removable)
+    assert report.removed == report.weights - sum(layer.kept for layer in report.layers)
+    for group in removable:
+        assert ((group.leaves <= amount) == ~group.kept).all()
+    kept = evaluate.kept(recipe, standing)
+    if all(mine.any() for mine in kept.values()):
+        network = SUBJECT.skeleton().eval()
+        smaller = surgery.apply(network, surgery.plan(network, standing.structure, kept))
+        assert report.cost.parameters_left == sum(parameter.numel() for parameter in smaller.parameters())
+        assert report.weights - report.removed == sum(smaller.get_parameter(layer.name).numel() for layer in SUBJECT.layers)
+        with torch.no_grad():
+            right = smaller(SUBJECT.held_out.inputs()).argmax(1) == SUBJECT.held_out.labels
+        assert report.score.correct == int(right.sum())
+    assert pickle.loads(pickle.dumps(report.score)) == report.score and report.pool == pool
+
+
+def test_a_group_says_what_hangs_on_it():
+    """Residual: conv1 and conv2 are added, so their filters go together, with both norms' rows and what reads them."""
+    report, _ = run(SUBJECT, Recipe(granularity="filter", amount=0.25))
+    (group,) = report.groups
+    assert set(group.modules) == {"conv1", "conv2"} and group.coupling and group.units == 4
+    assert set(group.hangs) == {
+        ("conv1.weight", "outputs of conv1", 9),
+        ("conv2.weight", "outputs of conv2", 36),
+        ("conv2.bias", "bias of conv2", 1),
+        ("bn1.running_mean", "rows of its BatchNorm bn1", 4),
+        ("bn2.running_mean", "rows of its BatchNorm bn2", 4),
+        ("conv2.weight", "inputs of conv2", 36),
+        ("fc.weight", "inputs of fc", 3),
+    }
+
+
+def test_what_goes_with_one_filter_by_hand():
+    """One of four filters: 9 of conv1, 9·4 + 9·3 of conv2 and 3 of fc, and conv2's bias and four norm rows."""
+    report, _ = run(SUBJECT, Recipe(granularity="filter", amount=0.25))
+    assert report.units_removed == 1 and report.removed == 9 + 36 + 27 + 3
+    assert report.cost.parameters - report.cost.parameters_left == report.removed + 1 + 4
+    macs = 36 * (4 * 9 + 16 * 9) + 12
+    assert (report.cost.macs, report.cost.macs_left) == (macs, 36 * (3 * 9 + 9 * 9) + 9)
+
+
+@pytest.mark.parametrize("kind", ["weight", "2:4"])
+def test_zeros_make_nothing_smaller_but_are_counted(kind):
+    """At weights `left` is what is not zero: fc has 12 of 36·180 + 12 multiply-adds."""
+    report, _ = run(SUBJECT, Recipe(granularity=kind, amount=0.5))
+    share = {layer.name: layer.zeros / layer.weights for layer in report.layers}
+    assert report.cost.parameters - report.cost.parameters_left == sum(layer.zeros for layer in report.layers)
+    macs = 36 * (36 * (1 - share["conv1.weight"]) + 144 * (1 - share["conv2.weight"])) + 12 * (1 - share["fc.weight"])
+    assert report.cost.macs_left == pytest.approx(macs) and report.groups == () and report.units == 0
+
+
+def test_a_pattern_is_measured_and_says_what_it_does_not_fit():
+    """conv1 has one input: no group of four. conv2 and fc have four: half of each goes."""
+    report, standing = run(SUBJECT, Recipe(granularity="2:4", amount=0.5))
+    assert [layer.kept for layer in report.layers] == [36, 72, 6] and report.threshold is None
+    assert any("conv1.weight" in note and "multiple of 4" in note for note in report.notes)
+    with pytest.raises(ValueError, match="2:4 removes 0.5 of the weights, not 0.3"):
+        run(SUBJECT, Recipe(granularity="2:4", amount=0.3))
+    workspace = Workspace(SUBJECT, standing.split.measured)
+    curve = evaluate.curve(SUBJECT, Recipe(granularity="2:4"), standing, workspace, [0.0, 0.5])
+    assert curve.points[1].correct == report.score.correct and curve.points[0].value == curve.dense_value
+
+
+def test_warnings_when_a_group_empties_and_when_the_floor_holds():
+    recipe = Recipe(granularity="filter", amount=1.0)
+    held, _ = run(SUBJECT, recipe)
+    assert held.units_removed == 3 and any("1 more filter would have gone" in note for note in held.notes)
+    empty, _ = run(SUBJECT, Recipe(granularity="filter", amount=1.0, floor=0))
+    assert empty.units_removed == 4 and any("No filter is left in" in note for note in empty.notes)
+    none, _ = run(SUBJECT, Recipe(granularity="filter", amount=0.5))
+    assert none.notes == ()
+
+
+def test_an_amount_of_its_own_for_what_makes_no_unit_is_said():
+    report, _ = run(SUBJECT, Recipe(granularity="filter", amount=0.5, overrides=(("fc.weight", 0.5),)))
+    assert report.units_removed == 2 and any("fc.weight has an amount of its own" in note for note in report.notes)
+    spared, _ = run(SUBJECT, Recipe(granularity="filter", amount=0.5, spared=("conv1.weight",)))
+    assert spared.units_removed == 0
+
+
+@pytest.mark.parametrize("scope", UNIT_SCOPES)
+def test_a_sweep_of_units_says_what_the_reports_say(scope):
+    recipe = Recipe(granularity="filter", scope=scope, floor=0, back=("conv1:0",))
+    standing = evaluate.stand(SUBJECT, recipe)
+    found = sweep(SUBJECT, recipe, standing)
+    assert found.unit == "filter" and found.layers[0][3] == 4 and (found.threshold is None) == (scope != "global")
+    for percent in (0, 20, 50, 99, 100):
+        report, _ = run(SUBJECT, Recipe(granularity="filter", scope=scope, floor=0, back=("conv1:0",), amount=percent / 100))
+        assert found.removed[percent] == report.units_removed == found.gone[percent].sum()
+        assert found.kept[percent].tolist() == [int(group.kept.sum()) for group in report.groups if not group.reason]
+        assert found.energy[percent] == pytest.approx(report.energy_removed, abs=1e-12)
+        assert found.parameters[percent] == pytest.approx(report.cost.parameters_left / report.cost.parameters)
+        assert found.macs[percent] == pytest.approx(report.cost.macs_left / report.cost.macs)
+    assert found.total.sum() == 4 and found.edges[0] == standing.ranking.scores.min()
+    one = sweep(SUBJECT, recipe, standing, only=standing.ranking.names[0])
+    assert (one.kept == found.kept).all()
+
+
+def test_a_pattern_has_nothing_to_sweep():
+    recipe = Recipe(granularity="2:4")
+    with pytest.raises(ValueError, match="one choice, not a scale"):
+        sweep(SUBJECT, recipe, evaluate.stand(SUBJECT, recipe))
+
+
+@pytest.mark.parametrize("scope", UNIT_SCOPES)
+def test_a_curve_of_units_is_its_points(scope):
+    recipe = Recipe(granularity="filter", scope=scope)
+    standing = evaluate.stand(SUBJECT, recipe)
+    workspace = Workspace(SUBJECT, standing.split.measured)
+    curve = evaluate.curve(SUBJECT, recipe, standing, workspace, [0.0, 0.5, 1.0])
+    for point in curve.points:
+        report, _ = run(SUBJECT, Recipe(granularity="filter", scope=scope, amount=point.amount))
+        assert (point.correct, point.sparsity, point.interval) == (
+            report.score.correct,
+            report.sparsity,
+            report.score.interval,
+        )
+
+
+def test_structures_are_looked_for_once():
+    assert evaluate.structure_of(SUBJECT, "filter") is evaluate.structure_of(SUBJECT, "filter")
+    assert unit_report.counted(SUBJECT) is unit_report.counted(SUBJECT)
+    recipe = Recipe(granularity="filter", amount=0.5)
+    standing = evaluate.stand(SUBJECT, recipe)
+    assert evaluate.mask(recipe, standing).sha256() == standing.ranking.keep(0.5).sha256()
+    assert evaluate.kept(Recipe(), evaluate.stand(SUBJECT, Recipe())) == {}
+    assert granularity.NAMES[0] == "weight"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "said"),
+    [
+        (Recipe(granularity="head"), "has no head that can go"),
+        (
+            Recipe(granularity="filter", scope="lamp"),
+            "is about single weights; here there are global, layer, isomorphic",
+        ),
+        (Recipe(scope="isomorphic"), "'isomorphic' is about units; here there are global, layer, std"),
+        (Recipe(granularity="filter", pool="median"), "unknown pool 'median'"),
+        (Recipe(granularity="filter", gone=("conv1:4",)), "no filter 'conv1:4' that can go; there are conv1:0 to conv1:3"),
+        (Recipe(granularity="filter", back=("fc:0",)), "no filter 'fc:0' that can go; there are units of conv1"),
+        (Recipe(granularity="filter", spared=("nowhere",)), "has no layer 'nowhere'; there are"),
+        (Recipe(criterion="block_influence"), "'block_influence' scores layer, not weight; there are .*magnitude"),
+        (Recipe(granularity="3:2"), "no pattern N:M"),
+    ],
+)
+def test_units_are_refused_in_one_sentence(recipe, said):
+    with pytest.raises(ValueError, match=said):
+        evaluate.stand(SUBJECT, recipe)

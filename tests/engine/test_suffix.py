@@ -22,7 +22,19 @@ class Branching(nn.Module):
         return self.two(y if y.sum() > 0 else -y)
 
 
-@pytest.mark.parametrize("build", [Residual, Shared, Branching])
+class Optional(nn.Module):
+    """A second input that nobody gives: a trace takes it for given, so the network has to run as a whole."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Linear(6, 4), nn.Linear(4, 3)
+
+    def forward(self, x, shift=None):
+        y = self.one(x.mean((1, 2)))
+        return self.two(y if shift is None else y + shift)
+
+
+@pytest.mark.parametrize("build", [Residual, Shared, Branching, Optional])
 def test_a_suffix_is_the_network(build):
     network = randomised(build()).double()
     inputs = images()[0].double()

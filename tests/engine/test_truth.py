@@ -87,8 +87,8 @@ def test_damage_of_one_layer_is_the_relative_error_of_its_output():
 
 
 def test_scores_line_up_with_layers():
-    for key in criteria.shelf():
-        found, _ = scores(SUBJECT, criteria.find(key), INPUTS, LABELS, seed=0)
+    for one in (one for one in criteria.shelf().values() if not one.units):
+        found, _ = scores(SUBJECT, one, INPUTS, LABELS, seed=0)
         assert [tuple(part.shape) for part in found] == [one.shape for one in SUBJECT.layers]
 
 

@@ -15,14 +15,17 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.engine import prunable, tasks
-from pruneviz.engine.sources import architecture, data, gate, schema
+from pruneviz.engine.export import removal
+from pruneviz.engine.export.replay import replay
+from pruneviz.engine.sources import architecture, data, gate, llama2c, schema, text
 from pruneviz.engine.sources.architecture import SHIPPED
 from pruneviz.engine.sources.gate import SubjectError, brief
-from pruneviz.engine.subject import Subject
+from pruneviz.engine.subject import Origin, Subject
 
 __all__ = ["SubjectError", "load", "samples"]
 
 CARD = "subject.toml"
+_DATA = {"language_modelling": text.read}  # tasks whose data are no arrays
 LONGEST_NAME = 256
 
 
@@ -47,9 +50,14 @@ def load(reference: str | Path, limits: gate.Limits = gate.LOCAL) -> Subject:
     wanted = table.get("architecture", {})
     # Small things first: a card with a wrong word in it is answered before any weight is read.
     task = _task(table.get("task", "image_classification"))
-    found = data.read(table["data"], card.folder, limits)
+    found = _DATA.get(task, data.read)(table["data"], card.folder, limits)
     network = architecture.build(wanted["build"], wanted.get("arguments"))
-    weights, sha256 = gate.tensors(card.folder / table["weights"], limits)
+    record = _removed(card, limits)
+    if record is not None:
+        network = replay(network, record.steps)
+    weights, sha256 = llama2c.weights(card.folder / table["weights"], network, limits)
+    if record is not None and sha256 != record.weights_sha256:
+        raise SubjectError(f"{table['weights']} is not the file that {table['removal']} was written for: export it again")
     _fill(network, weights, table["weights"])
     network.eval().requires_grad_(False)
     layers, skipped = prunable.find(network)
@@ -71,8 +79,9 @@ def load(reference: str | Path, limits: gate.Limits = gate.LOCAL) -> Subject:
         sha256=sha256,
         data_sha256=found.sha256,
         nonfinite=_nonfinite(network),
+        origin=Origin(table, str(card.folder), record.steps if record is not None else ()),
     )
-    return _with_classes(subject, _classes(table.get("classes"), card.folder, limits))
+    return _with_classes(subject, _classes(table.get("classes"), card.folder, limits) or found.classes or None)
 
 
 def _read(reference: str | Path, limits: gate.Limits) -> _Card:
@@ -104,6 +113,17 @@ def _locate(reference: str | Path) -> tuple[Path, str]:
     return resolved, sample if sample in samples() else given
 
 
+def _removed(card: _Card, limits: gate.Limits) -> removal.Record | None:
+    """What an exported network lost, where the card names it."""
+    if "removal" not in card.table:
+        return None
+    record = removal.read(card.folder / card.table["removal"], limits)
+    wanted = card.table["architecture"]
+    if (record.architecture, record.arguments) != (wanted["build"], wanted.get("arguments", {})):
+        raise SubjectError(f"{card.table['removal']} was written for another architecture than the card's: export it again")
+    return record
+
+
 def _task(name: str) -> str:
     try:
         tasks.find(name)
@@ -117,7 +137,7 @@ def _fill(network: nn.Module, weights: dict[str, Tensor], file: str) -> None:
     own = network.state_dict()
     # A counter of batches that nothing reads after training; older files do not have it.
     optional = {key for key in own if key.endswith("num_batches_tracked")}
-    missing = sorted(set(own) - set(weights) - optional)
+    missing = sorted(set(own) - set(weights) - optional - _tied(network, weights))
     extra = sorted(set(weights) - set(own))
     if missing or extra:
         parts = [f"lacks {_some(missing)}"] * bool(missing) + [f"has {_some(extra)} too many"] * bool(extra)
@@ -131,7 +151,39 @@ def _fill(network: nn.Module, weights: dict[str, Tensor], file: str) -> None:
     if packed:
         kind = str(weights[packed[0]].dtype).removeprefix("torch.")
         raise SubjectError(f"{file} keeps {_some(packed)} as {kind}: quantised weights are not read, save them as floats")
+    _refuse_two(network, weights, file)
     network.load_state_dict(weights, strict=False)
+
+
+def _tied(network: nn.Module, weights: dict[str, Tensor]) -> set[str]:
+    """The names of tensors that the network has under another name too, which the weights do hold: stored once."""
+    places = _places(network)
+    present = {places[name] for name in weights if name in places}
+    return {name for name, place in places.items() if place in present}
+
+
+def _refuse_two(network: nn.Module, weights: dict[str, Tensor], file: str) -> None:
+    """One tensor cannot hold two: weights that the network ties must be the same in the file."""
+    first: dict[object, str] = {}
+    for name, place in _places(network).items():
+        other = first.setdefault(place, name) if name in weights else name
+        if other != name and not _same(weights[name], weights[other]):
+            raise SubjectError(
+                f"{file} holds different numbers for {other} and {name}, which are one tensor in the network: "
+                "check [architecture] arguments"
+            )
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    return torch.allclose(one.double(), other.double(), rtol=0, atol=0, equal_nan=True)
+
+
+def _places(network: nn.Module) -> dict[str, object]:
+    """Where each tensor lies: tied ones lie in one place."""
+    return {
+        name: (tensor.data_ptr(), tensor.shape, tensor.stride()) if tensor.numel() else name
+        for name, tensor in network.state_dict().items()
+    }
 
 
 def _some(keys: list[str]) -> str:
@@ -161,29 +213,25 @@ def _classes(given: list[str] | str | None, folder: Path, limits: gate.Limits) -
 
 def _with_classes(subject: Subject, names: tuple[str, ...] | None) -> Subject:
     """The subject with its class names, once one sample has shown that network, classes and labels fit together."""
-    outputs = _outputs(subject)
-    if names is not None and len(names) != outputs:
-        raise SubjectError(f"the network has {outputs} outputs but the card names {len(names)} classes: correct one of them")
-    for split in filter(None, (subject.held_out, subject.training)):
-        low, high = int(split.labels.min()), int(split.labels.max())
-        if low < 0 or high >= outputs:
-            raise SubjectError(
-                f"labels run from {low} to {high}, but {outputs} classes count from 0 to {outputs - 1}: correct them"
-            )
+    task = tasks.find(subject.task)
+    found = _tried(subject, task.remedy)
+    try:
+        outputs = task.classes(found, subject.held_out.labels[:1])
+        if names is not None and len(names) != outputs:
+            raise SubjectError(task.mismatch.format(outputs=outputs, names=len(names)))
+        for split in filter(None, (subject.held_out, subject.training)):
+            task.check(split.labels, outputs)
+    except ValueError as error:
+        raise SubjectError(str(error)) from None
     return replace(subject, classes=names or tuple(map(str, range(outputs))))
 
 
-def _outputs(subject: Subject) -> int:
-    """How many outputs the network gives for one held-out sample."""
+def _tried(subject: Subject, remedy: str) -> object:
+    """What the network gives for one held-out sample."""
     inputs = subject.held_out.inputs(slice(0, 1))
     try:
         with torch.inference_mode():
-            outputs = subject.skeleton()(inputs)
+            return subject.skeleton()(inputs)
     except Exception as error:  # whatever a network does when its input has another shape
         shape = " × ".join(map(str, inputs.shape[1:]))
-        raise SubjectError(
-            f"the network does not take inputs of {shape} ({brief(error)}): check [data] layout and resize"
-        ) from None
-    if not isinstance(outputs, Tensor) or outputs.ndim != 2 or not outputs.shape[1]:
-        raise SubjectError("the network does not give one number per class: name a classifier in [architecture]")
-    return outputs.shape[1]
+        raise SubjectError(f"the network does not take inputs of {shape} ({brief(error)}): check {remedy}") from None

@@ -12,7 +12,7 @@ import torch
 
 from pruneviz.engine.sources import digits, gate
 from pruneviz.engine.sources.gate import SubjectError
-from pruneviz.engine.subject import Preparation, Samples
+from pruneviz.engine.subject import Preparation, Samples, Windows
 
 LAYOUTS = ("NHWC", "NCHW", "NHW")
 CHANNELS = (1, 3, 4)
@@ -21,11 +21,13 @@ LARGEST_SIDE = 4096
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Held-out samples, training samples where there are any, and the name of what they were read from."""
+    """Held-out samples, training samples where there are any, the name of what they were read from, and the classes'
+    names where the data bring them: a text's are its tokenizer's pieces."""
 
-    held_out: Samples
-    training: Samples | None
+    held_out: Samples | Windows
+    training: Samples | Windows | None
     sha256: str
+    classes: tuple[str, ...] = ()
 
 
 def digit_samples(split: str, preparation: Preparation) -> Samples:

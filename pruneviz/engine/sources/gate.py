@@ -49,17 +49,26 @@ class Limits:
 LOCAL = Limits()
 
 
+def content(path: Path, most: int) -> bytes:
+    """All of a plain file of at most so many bytes."""
+    _check_file(path, most)
+    try:
+        return path.read_bytes()
+    except (OSError, MemoryError) as error:
+        raise SubjectError(f"{path.name} cannot be read ({brief(error)}): check the file and its permissions") from None
+
+
 def text(path: Path, limits: Limits = LOCAL) -> str:
     """A small text file, in UTF-8."""
     try:
-        return _read(path, limits.text_bytes).decode("utf-8")
+        return content(path, limits.text_bytes).decode("utf-8")
     except UnicodeDecodeError:
         raise SubjectError(f"{path.name} is not text in UTF-8: save it as UTF-8") from None
 
 
 def tensors(path: Path, limits: Limits = LOCAL) -> tuple[dict[str, Tensor], str]:
     """The tensors of a safetensors file by name, and the file's SHA-256."""
-    data = _read(path, limits.weights_bytes)
+    data = content(path, limits.weights_bytes)
     check_header(path.name, data, limits)
     import safetensors.torch
 
@@ -128,14 +137,6 @@ def brief(error: BaseException | str) -> str:
 
 def _unreadable(name: str, error: BaseException) -> SubjectError:
     return SubjectError(f"{name} cannot be read as .npz ({brief(error)}): write it with numpy.savez")
-
-
-def _read(path: Path, most: int) -> bytes:
-    _check_file(path, most)
-    try:
-        return path.read_bytes()
-    except (OSError, MemoryError) as error:
-        raise SubjectError(f"{path.name} cannot be read ({brief(error)}): check the file and its permissions") from None
 
 
 def _check_file(path: Path, most: int) -> None:

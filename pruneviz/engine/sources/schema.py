@@ -32,6 +32,10 @@ def _numbers(value: Any) -> bool:
     return _number(value) or (isinstance(value, list) and bool(value) and all(map(_number, value)))
 
 
+def _from(least: int) -> Callable[[Any], bool]:
+    return lambda value: type(value) is int and least <= value < 1 << 31
+
+
 def _names(value: Any) -> bool:
     return _text(value) or (isinstance(value, list) and all(isinstance(one, str) for one in value))
 
@@ -40,6 +44,7 @@ TOP = {
     "name": Key("a text", _text),
     "task": Key("a text", _text),
     "weights": Key("a file name", _text, required=True),
+    "removal": Key("the name of an export's removal.json", _text),
     "architecture": Key("a table", lambda value: isinstance(value, dict), required=True),
     "data": Key("a table", lambda value: isinstance(value, dict), required=True),
     "classes": Key("a list of texts or a file name", _names),
@@ -62,12 +67,25 @@ DATA = {
     "calibration": Key("'training' or 'held-out'", lambda value: value in ("training", "held-out")),
     "labels": Key("the name before '_test' of the label arrays, or an .npz file that holds them", _text),
 }
+TEXT = {
+    "file": Key("a file name", _text, required=True),
+    "tokenizer": Key("the name of a tokenizer file of llama2.c", _text, required=True),
+    "training_file": Key("a file name", _text),
+    "window": Key("a whole number of characters from 1", _from(1)),
+    "windows": Key("a whole number of windows from 2", _from(2)),
+    "context": Key("a whole number of tokens from 2", _from(2)),
+    "calibration": DATA["calibration"],
+}
+"""What [data] may say where the task is language_modelling."""
 
 
 def check(table: Mapping[str, Any]) -> None:
     """Refuse a card that says what no card can say, or leaves out what every card must."""
     _check(table, TOP, "the card")
     _check(table["architecture"], ARCHITECTURE, "[architecture]")
+    if table.get("task") == "language_modelling":
+        _check(table["data"], TEXT, "[data]")
+        return
     _check(table["data"], DATA, "[data]")
     if ("file" in table["data"]) == ("set" in table["data"]):
         raise SubjectError('[data] needs either file = "….npz" or set = "digits": give one of the two')
