@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pruneviz.report import Curve, CurvePoint, Report
+from pruneviz.report import Cost, Curve, CurvePoint, Report
+
+NOUNS = {"filter": "filters", "neuron": "neurons", "head": "attention heads", "layer": "layers"}
+"""What goes at once, many of them; whatever is not named here prunes weights."""
 
 WINDOW = 0.1
 """A cliff is the steepest fall within a tenth of all weights."""
@@ -51,17 +54,31 @@ def _reporting(point: CurvePoint) -> float:
     return (point.correct - correct) / (point.n - n) if 0 < n < point.n else point.value
 
 
-def headline(report: Report, noun: str = "images") -> str:
+def noun(granularity: str) -> str:
+    """What goes, in the plural."""
+    return NOUNS.get(granularity, "weights")
+
+
+def share(report: Report) -> float:
+    """The share of what goes at once that went: of the weights, or of the units."""
+    return report.units_removed / report.units if report.units else report.sparsity
+
+
+def headline(report: Report, samples: str = "images") -> str:
     """What this setting does, in one sentence with its numbers."""
-    score, share = report.score, percent(report.sparsity)
+    score, said = report.score, f"Remove {percent(share(report))} of the {noun(report.granularity)}"
     wrong, right = score.newly_wrong, score.newly_right
+    if score.correct is None:
+        return f"{said}, and {score.metric} goes from {score.dense_value:.2f} to {score.value:.2f}."
     if report.removed == 0:
-        return f"Nothing is removed: {percent(score.value)} of {score.n:,} held-out {noun} are right."
+        return f"Nothing is removed: {percent(score.value)} of {score.n:,} held-out {samples} are right."
     if wrong == 0 and right == 0:
-        return f"Remove {share} of the weights, and not one of {score.n:,} {noun} changes sides."
-    lost = f"{wrong:,} of {score.n:,} {noun} {_turn(wrong)} wrong" if wrong else f"none of {score.n:,} {noun} turns wrong"
+        return f"{said}, and not one of {score.n:,} {samples} changes sides."
+    lost = (
+        f"{wrong:,} of {score.n:,} {samples} {_turn(wrong)} wrong" if wrong else f"none of {score.n:,} {samples} turns wrong"
+    )
     gained = f", {right:,} {_turn(right)} right" if right else ""
-    return f"Remove {share} of the weights, and {lost}{gained}."
+    return f"{said}, and {lost}{gained}."
 
 
 def _turn(count: int) -> str:
@@ -69,7 +86,9 @@ def _turn(count: int) -> str:
 
 
 def against_dense(report: Report) -> str:
-    """The difference with the dense network in points, signed."""
+    """The difference with the dense network: in points, signed, or as a factor where nothing is right or wrong."""
+    if report.score.correct is None:
+        return f"{report.score.value / report.score.dense_value:.2f} ×"
     points = 100 * (report.score.value - report.score.dense_value)
     return f"{points:+.1f} points".replace("-", "−") if round(points, 1) else "±0.0 points"
 
@@ -90,4 +109,16 @@ def harmless(report: Report) -> bool:
 
 def carried(report: Report) -> str:
     """How much of Σw² goes with what is removed."""
+    if report.units and report.cost:
+        parameters, macs = less(report.cost)
+        return (
+            f"The {percent(share(report))} of the {noun(report.granularity)} that go take {percent(parameters)} of the "
+            f"parameters and {percent(macs)} of the multiply-adds along."
+        )
     return f"The {percent(report.sparsity)} that go carry {percent(report.energy_removed)} of the squared weight (Σw²)."
+
+
+def less(cost: Cost) -> tuple[float, float]:
+    """The shares of the parameters and of the multiply-adds that are gone."""
+    parameters = 1 - cost.parameters_left / cost.parameters if cost.parameters else 0.0
+    return parameters, 1 - cost.macs_left / cost.macs if cost.macs else 0.0

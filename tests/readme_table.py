@@ -6,20 +6,23 @@ import re
 from pathlib import Path
 
 from pruneviz import findings, shipped
+from pruneviz.engine.structure.positions import STRATEGIES
 from pruneviz.studio import catalogue
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 
 
 def criteria_table() -> str:
-    rows = ["| criterion | importance of a weight | looks at | source |", "| --- | --- | --- | --- |"]
-    for key in catalogue.order():
+    rows = ["| criterion | importance | of | looks at | source |", "| --- | --- | --- | --- | --- |"]
+    weights = catalogue.order()
+    for key in [*weights, *(key for key in catalogue.criteria() if key not in weights)]:
         one = catalogue.criteria()[key]
-        first = one.text.splitlines()[0]
-        looks = "calibration data" if one.needs_data else "the weights alone"
+        first, of = one.text.splitlines()[0], ", ".join(f"{unit}s" for unit in one.units) or "weights, pooled to units"
+        alone = "the place in the stack" if key in STRATEGIES else "the weights alone"
+        looks = "calibration data" if one.needs_data else alone
         source = f"[{one.cite}]({one.url}), {one.where}" if one.url else f"{one.cite}, {one.where}"
         formula = one.formula.replace("|", "\\|")
-        rows.append(f"| `{key}`: {first} | ${formula}$ | {looks} | {source} |")
+        rows.append(f"| `{key}`: {first} | ${formula}$ | {of} | {looks} | {source} |")
     return "\n".join(rows)
 
 

@@ -1,41 +1,19 @@
-"""Start: what happens when you remove most of a trained network's weights?"""
+"""Start: what happens when you remove most of a trained network?"""
 
 import streamlit as st
 
 from pruneviz import findings
-from pruneviz.studio import bench, catalogue, curves, kitchen, panels, words
-from pruneviz.studio.scrubber import scrubber
+from pruneviz.studio import bench, catalogue, choices, kitchen, stage, words
 
 recipe = bench.recipe_now()
 report = kitchen.first_report(recipe)
-curve, baseline = curves.curve(recipe)[0], curves.baseline(recipe)
+curve = stage.curve_of(recipe)
 
 st.title(findings.headline(report), anchor=False)
 st.caption(words.start(report, curve, len(recipe.own_amounts())))
 
-with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="choices"):
-    bench.choose("criterion", "criterion", catalogue.order(), lambda key: catalogue.criteria()[key].name)
-    bench.choose("compared", "scope", [*catalogue.scopes()], lambda key: catalogue.scopes()[key].name)
-
-scrubber(
-    [
-        panels.hero(
-            recipe,
-            report,
-            curve,
-            curves.sweep(recipe),
-            title=catalogue.criteria()[recipe.criterion].name,
-            baseline=baseline if recipe.criterion != "random" else None,
-            tuned=curves.tuned(recipe),
-            trail=bench.trail(),
-        )
-    ],
-    key="hero",
-    challenges=True,
-    guess=recipe.guess,
-    on_commit=bench.take_commit,
-)
-curves.watch([curve, baseline])
+choices.all_of_it(recipe)
+stage.hero(recipe, report, curve)
 
 left, right = st.columns(2, gap="large")
 with left:
@@ -44,6 +22,5 @@ with left:
 with right:
     st.subheader(f"How «{catalogue.criteria()[recipe.criterion].name}» decides", anchor=False)
     words.criterion(recipe.criterion)
-    st.subheader(f"Compared {catalogue.scopes()[recipe.scope].name}", anchor=False)
-    words.scope(recipe.scope)
-st.caption(words.evidence(report, curve))
+    words.compared_by(recipe)
+st.caption(words.evidence(report, kitchen.chance(recipe)))

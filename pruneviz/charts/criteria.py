@@ -16,16 +16,18 @@ POINTS = 0.05
 BASELINE = "random"
 
 
-def curves(curves: Sequence[Curve], names: Mapping[str, str], amounts: Mapping[str, float]) -> Chart:
+def curves(
+    curves: Sequence[Curve], names: Mapping[str, str], amounts: Mapping[str, float], *, measure: str = "sparsity"
+) -> Chart:
     """Accuracy against sparsity, a line per criterion with its 95% interval; random pruning is the grey baseline.
 
-    `names` are the criteria's words on screen; `amounts` says where each criterion's slider stands: its nearest measured
-    point is marked with a ring, nothing in between is made up.
+    `names` are the criteria's words on screen; `measure` is what a point's sparsity is called; `amounts` says where each
+    criterion's slider stands: its nearest measured point is marked with a ring, nothing in between is made up.
     """
     tuning = "after fine-tuning" if curves and all(curve.tuned for curve in curves) else "one shot, no fine-tuning"
     share = bool(curves) and curves[0].metric == "accuracy"
     unit = 100 if share else 1
-    chart = theme.figure([], f"sparsity (%) · {tuning}", "accuracy (%)" if share else _metric(curves), 400)
+    chart = theme.figure([], f"{measure} (%) · {tuning}", "accuracy (%)" if share else _metric(curves), 400)
     styles = _styles(curves)
     for curve in curves:
         chart.add_traces(_curve_traces(curve, _name(curve.criterion, names), styles[curve.criterion], unit, amounts))
@@ -35,11 +37,11 @@ def curves(curves: Sequence[Curve], names: Mapping[str, str], amounts: Mapping[s
         chart.add_hline(100 * chance, line=line, name=f"chance, {as_percent(chance)}", showlegend=True)
         chart.update_yaxes(range=[0, 103])
     chart.update_xaxes(range=[-1, 102])
-    title = _curves_title(curves, names, tuning)
+    title = _curves_title(curves, names, tuning, measure)
     rows = tuple(_curve_row(curve, point, names) for curve in curves for point in curve.points)
     header = (
         "criterion",
-        "sparsity",
+        measure,
         curves[0].metric if curves else "value",
         "95% from",
         "to",
@@ -84,12 +86,14 @@ def agreement(agreement: Agreement, names: Mapping[str, str]) -> Chart:
 
 
 def disagreement(
-    ranks: tuple[np.ndarray, np.ndarray], weights: int, names: tuple[str, str], amounts: tuple[float, float]
-) -> Chart:
-    """Sampled weights by their rank under two criteria; the lines are the two masks, the corners what each would do.
+    ranks: tuple[np.ndarray, np.ndarray], weights: int, names: tuple[str, str], amounts: tuple[float, float],
+    many: str = "sampled weights",
+) -> Chart:  # fmt: skip
+    """Sampled weights, or all units, by their rank under two criteria; the lines are the two masks, the corners what each
+    would do.
 
     `ranks` are two arrays [S] of ranks among all `weights`, 0 goes first; a weight goes when its rank is below
-    round(amount · weights). At most 2,000 sampled weights are meant to be drawn.
+    round(amount · weights). At most 2,000 sampled weights are meant to be drawn. `many` is what they are called.
     """
     cuts = tuple(round(amount * weights) for amount in amounts)
     goes = tuple(np.asarray(rank) < cut for rank, cut in zip(ranks, cuts, strict=True))
@@ -117,13 +121,13 @@ def disagreement(
     apart = int((goes[0] ^ goes[1]).sum())
     total = place[0].size
     share = as_percent(apart / total) if total else "none"
-    title = f"{one} and {other} disagree about {share} of {whole(total)} sampled weights."
+    title = f"{one} and {other} disagree about {share} of {whole(total)} {many}."
     rows = tuple((word, int(chosen.sum())) for word, chosen, _, _ in corners)
     return Chart(
         title,
         chart,
         f"{title} " + ", ".join(f"{word}: {count}" for word, count in rows) + ".",
-        (("corner", "weights"), rows),
+        (("corner", many), rows),
     )
 
 
@@ -190,11 +194,11 @@ def _curve_traces(
     return [ribbon, line, ring]
 
 
-def _curves_title(curves: Sequence[Curve], names: Mapping[str, str], tuning: str) -> str:
+def _curves_title(curves: Sequence[Curve], names: Mapping[str, str], tuning: str, measure: str) -> str:
     if not curves:
         return "No curve has been measured yet."
     if curves[0].metric != "accuracy":
-        return f"{curves[0].metric.capitalize()} against sparsity, {tuning}."
+        return f"{curves[0].metric.capitalize()} against {measure}, {tuning}."
     reach = {_name(curve.criterion, names): lasts(curve) for curve in curves if curve.criterion != BASELINE}
     control = next((lasts(curve) for curve in curves if curve.criterion == BASELINE), None)
     baseline = "" if control is None else f"random pruning only to {as_percent(control)}"
@@ -206,7 +210,7 @@ def _curves_title(curves: Sequence[Curve], names: Mapping[str, str], tuning: str
     if control is not None and control >= far:
         baseline = f"random pruning lasts as far, {as_percent(control)}"
     tail = f"; {baseline}" if baseline else ""
-    return f"{best} {verb} longest: at most 5 points are lost up to {as_percent(far)} sparsity{tail} ({tuning})."
+    return f"{best} {verb} longest: at most 5 points are lost up to {as_percent(far)} {measure}{tail} ({tuning})."
 
 
 def _curve_row(curve: Curve, point: CurvePoint, names: Mapping[str, str]) -> tuple[object, ...]:

@@ -20,7 +20,12 @@ SIGNED = "PRGn"
 RISE, FALL = "#9A6FB0", "#4C9A5A"
 """The two ends of purple-white-green, dark enough for a marker on white: a rise is purple, a fall is green."""
 
+REMOVED_SOFT = "#F4D3BE"
+"""What lies under the hatching of a large area."""
+
 QUIET = "#808080"
+GROUND, ON_GROUND = "#5A6270", "#FFFFFF"
+"""An area that only holds others, and its words."""
 BAR = "rgba(128, 128, 128, 0.45)"
 GRID = "rgba(128, 128, 128, 0.25)"
 CLEAR = "rgba(0, 0, 0, 0)"

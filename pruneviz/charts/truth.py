@@ -13,9 +13,10 @@ from pruneviz.report import Deletions, WeightStory
 
 
 def predicted_against_true(
-    deletions: Deletions, criterion: str, names: Mapping[str, str], *, in_loss: bool = False
-) -> Chart:
-    """What a criterion said about single weights against the true change of the loss, both as sizes on log axes.
+    deletions: Deletions, criterion: str, names: Mapping[str, str], *, in_loss: bool = False,
+    nouns: tuple[str, str] = ("weight", "weights"),
+) -> Chart:  # fmt: skip
+    """What a criterion said about single weights, or units, against the true change of the loss, both as sizes on log axes.
 
     `in_loss` says that the criterion predicts a change of the loss itself: then the diagonal, where both are equal, is
     drawn. A size of exactly 0 has no place on a log axis; such weights are counted in words.
@@ -47,15 +48,16 @@ def predicted_against_true(
     _decades(chart.update_xaxes, predicted[drawn])
     _decades(chart.update_yaxes, true[drawn])
     rho = deletions.spearman.get(criterion, float("nan"))
-    title = f"{name} ranks {_well(rho)}: Spearman {rho:.2f}".replace("-", "−") + f" over {whole(true.size)} deleted weights."
+    ranked = f"{name} ranks {_well(rho)}: Spearman {rho:.2f}".replace("-", "−")
+    title = f"{ranked} over {whole(true.size)} {nouns[1]} deleted alone."
     missing = int(true.size - drawn.sum())
     absent = f" {whole(missing)} with a size of exactly 0 are not drawn." if missing else ""
-    header = ("layer", "weight", f"{what}, {name}", "true Δloss")
+    header = ("layer", nouns[0], f"{what}, {name}", "true Δloss")
     rows = tuple(
         (deletions.layers[i], int(deletions.index[i]), number(deletions.predicted[criterion][i]), number(deletions.true[i]))
         for i in range(true.size)
     )
-    alt = f"{title} A dot per weight, {int(np.sum(deletions.true < 0))} of which lower the loss when deleted.{absent}"
+    alt = f"{title} A dot per {nouns[0]}, {int(np.sum(deletions.true < 0))} of which lower the loss when deleted.{absent}"
     return Chart(title, chart, alt, (header, rows))
 
 

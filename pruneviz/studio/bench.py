@@ -12,7 +12,7 @@ from typing import Any
 
 import streamlit as st
 
-from pruneviz.recipe import Recipe, from_query, to_query
+from pruneviz.recipe import LOOKS, Recipe, from_query, to_query
 
 TRAIL = 12
 HISTORY = 100
@@ -106,6 +106,20 @@ def trail() -> list[float]:
     return amounts[-TRAIL:]
 
 
+def ask(what: str) -> None:
+    """Notes that the visitor asked for something slow, of the Recipe as it is now."""
+    st.session_state[f"pv_asked_{what}"] = _measured(recipe_now())
+
+
+def asked(what: str) -> bool:
+    """Whether the visitor asked for it, and has changed nothing since that its numbers depend on."""
+    return st.session_state.get(f"pv_asked_{what}") == _measured(recipe_now())
+
+
+def _measured(recipe: Recipe) -> Recipe:
+    return replace(recipe, **{name: getattr(Recipe(), name) for name in LOOKS})
+
+
 def linked() -> bool:
     """Whether all criteria share one sparsity on the page that compares them."""
     return not recipe_now().apart and not recipe_now().unlinked
@@ -116,12 +130,14 @@ def link_all(together: bool) -> None:
     change(apart=0 if together else 1, unlinked=())
 
 
-def choose(label: str, field: str, options: Sequence[Any], name: Callable[[Any], str] = str, **how: Any) -> None:
-    """A row of choices bound to one field of the Recipe; its key is the field's name."""
-    now = getattr(recipe_now(), field)
-    st.session_state[field] = now if now in options else options[0]
+def choose(
+    label: str, field: str, options: Sequence[Any], name: Callable[[Any], str] = str, *, key: str = "", **how: Any
+) -> None:
+    """A row of choices bound to one field of the Recipe; its key is the field's name, unless two rows share a field."""
+    now, key = getattr(recipe_now(), field), key or field
+    st.session_state[key] = now if now in options else options[0]
     st.segmented_control(
-        label, options, format_func=name, key=field, required=True, wrap=True, on_change=_take, args=(field,), **how
+        label, options, format_func=name, key=key, required=True, wrap=True, on_change=_take, args=(field, key), **how
     )
 
 
@@ -148,15 +164,28 @@ def check_with(check: Callable[[Recipe], str | None]) -> None:
     _CHECKS["recipe"] = check
 
 
-def _take(field: str) -> None:
-    chosen = st.session_state[field]
+_FITS: dict[str, Callable[[Recipe], Recipe]] = {}
+
+
+def fit_with(fit: Callable[[Recipe], Recipe]) -> None:
+    """What makes a Recipe whole again after one of its choices ruled out others."""
+    _FITS["recipe"] = fit
+
+
+def _take(field: str, key: str = "") -> None:
+    chosen = st.session_state[key or field]
     recipe = replace(recipe_now(), **{field: chosen})
-    if field == "subject":  # another model has other layers: what was said about the old one's is meaningless there
-        recipe = replace(recipe, spared=(), overrides=(), layer="", pick=-1)
+    if field in ("subject", "granularity"):  # what was said about other layers or units is meaningless there
+        recipe = replace(recipe, spared=(), overrides=(), gone=(), back=(), layer="", unit="", pick=-1)
     if field == "layer":
         recipe = replace(recipe, pick=-1)
-    check = _CHECKS.get("recipe")
-    commit(recipe, check(recipe) if check else None)
+    fit, check = _FITS.get("recipe", lambda same: same), _CHECKS.get("recipe", lambda _: None)
+    recipe, trouble = fit(recipe), check(fit(recipe))
+    if trouble and field == "subject" and recipe.granularity != "weight":
+        # The other model may have no heads, say: then its weights are pruned, and it is not refused.
+        recipe = fit(replace(recipe, granularity="weight"))
+        trouble = check(recipe)
+    commit(recipe, trouble)
 
 
 def take_commit(commit_made: Any) -> None:
@@ -165,6 +194,13 @@ def take_commit(commit_made: Any) -> None:
         link_all(bool(commit_made.percent))
         return
     recipe = _after(recipe_now(), commit_made)
+    check = _CHECKS.get("recipe")
+    commit(recipe, check(recipe) if check else None)
+
+
+def take_unit(toggle: Any) -> None:
+    """What a hand did to one unit, taken into the Recipe, if the Recipe that comes of it can be used."""
+    recipe = recipe_now().with_unit(toggle.unit, toggle.gone)
     check = _CHECKS.get("recipe")
     commit(recipe, check(recipe) if check else None)
 

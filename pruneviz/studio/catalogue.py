@@ -5,21 +5,28 @@ from __future__ import annotations
 import ast
 import os
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from pruneviz import shipped
+from pruneviz import findings, shipped
+from pruneviz.recipe import Recipe
 
 CARDS = "PRUNEVIZ_CARDS"
 """Names further cards (paths of subject.toml files, separated as in PATH) that the app offers beside its samples."""
+
+PATTERNS = ("1:2", "2:4", "4:8", "1:4")
+"""The N:M patterns that a menu offers; a link may name any other."""
 
 _CRITERIA = Path(__file__).resolve().parent.parent / "engine" / "criteria"
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What a visitor reads of a criterion or a scope: name, explanation, formula, and where that comes from."""
+    """What a visitor reads of a criterion or a scope: name, explanation, formula, and where that comes from.
+
+    `units` are the granularities that a criterion is for; empty where it scores weights, which units then pool.
+    """
 
     name: str
     text: str
@@ -29,6 +36,76 @@ class Words:
     url: str
     needs_data: bool
     in_loss: bool = False
+    units: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is pruned at once, in words: as a menu says it, one of them, and many of them."""
+
+    name: str
+    one: str
+    many: str
+    text: str
+
+    @property
+    def measure(self) -> str:
+        """What the share of them that goes is called."""
+        return "sparsity" if self.one == "weight" else "pruning ratio"
+
+
+KINDS = {
+    "weight": Kind("weights", "weight", "weights", "Single numbers become zero; the matrices stay as large as they were."),
+    "filter": Kind(
+        "filters",
+        "filter",
+        findings.NOUNS["filter"],
+        "A whole filter goes, with its row of the BatchNorm and the next layer's inputs: the network becomes smaller.",
+    ),
+    "neuron": Kind(
+        "neurons",
+        "neuron",
+        findings.NOUNS["neuron"],
+        "A hidden unit goes: its row in one matrix and its column in the next. The network becomes smaller.",
+    ),
+    "head": Kind(
+        "heads",
+        "attention head",
+        findings.NOUNS["head"],
+        "An attention head goes, with its queries, keys, values and outputs; heads that share keys go together.",
+    ),
+    "layer": Kind(
+        "layers",
+        "layer",
+        findings.NOUNS["layer"],
+        "A whole block goes; what came in flows on past it. Depth, unlike width, shortens the longest chain of steps.",
+    ),
+}
+UNITS = tuple(kind for kind in KINDS if kind != "weight")
+
+
+def kind(granularity: str) -> Kind:
+    """The words of a granularity; N:M patterns prune weights."""
+    if ":" in granularity:
+        n, _, m = granularity.partition(":")
+        text = f"Of every {m} neighbouring inputs {n} keep their weight; the matrices stay as large as they were."
+        return replace(KINDS["weight"], name=granularity, text=text)
+    return KINDS.get(granularity, KINDS["weight"])
+
+
+def granularities(chosen: str) -> list[str]:
+    """The granularities as a menu shows them: weights, units, and one N:M pattern, the chosen one or the usual one."""
+    return [*KINDS, chosen if ":" in chosen else "2:4"]
+
+
+def granularity_name(key: str) -> str:
+    """A granularity in the menu: every pattern goes by one name."""
+    return "N:M" if ":" in key else KINDS[key].name
+
+
+def patterns(chosen: str) -> list[str]:
+    """The N:M patterns on offer, with the chosen one."""
+    return list(dict.fromkeys([*PATTERNS, chosen]))
 
 
 def subjects() -> dict[str, str]:
@@ -46,20 +123,35 @@ def criteria() -> dict[str, Words]:
     return {path.stem: _words(path) for path in files}
 
 
-def scopes() -> dict[str, Words]:
-    """The ways in which weights are compared: key → words. Their shelf is read as it is: it needs no torch."""
+def scopes(granularity: str = "weight") -> dict[str, Words]:
+    """The ways in which weights or units are compared: key → words. Their shelf is read as it is: it needs no torch."""
     from pruneviz.engine import scope
 
     return {
         key: Words(one.name, one.text, one.formula, one.paper.cite, one.paper.where, one.paper.url, False)
-        for key, one in scope.shelf().items()
+        for key, one in scope.shelf(units=granularity in UNITS).items()
     }
 
 
-def order() -> list[str]:
+def order(granularity: str = "weight") -> list[str]:
     """The criteria as a menu shows them: magnitude first, the random baseline last."""
     first, last = ["magnitude"], ["random"]
-    return [*first, *(key for key in criteria() if key not in first + last), *last]
+    fits = [key for key, one in criteria().items() if not one.units or granularity in one.units]
+    return [*first, *(key for key in fits if key not in first + last), *last]
+
+
+def fitting(recipe: Recipe) -> Recipe:
+    """The Recipe with every choice that its granularity does not know replaced by one that it does."""
+    offered = order(recipe.granularity)
+    n, colon, m = recipe.granularity.partition(":")
+    return replace(
+        recipe,
+        criterion=recipe.criterion if recipe.criterion in offered else "magnitude",
+        against=recipe.against if recipe.against in offered else "gradient",
+        scope=recipe.scope if recipe.scope in scopes(recipe.granularity) else "global",
+        amount=1 - int(n) / int(m) if colon else recipe.amount,
+        unlinked=tuple(pair for pair in recipe.unlinked if pair[0] in offered),
+    )
 
 
 def _words(path: Path) -> Words:
@@ -79,7 +171,8 @@ def _words(path: Path) -> Words:
         where=paper[1] if len(paper) > 1 else "",
         url=paper[2] if len(paper) > 2 else "",
         in_loss=ast.literal_eval(named["in_loss"]) if "in_loss" in named else False,
-        needs_data=any(need != "weight" for need in ast.literal_eval(named["needs"])),
+        needs_data=any(need not in ("weight", "bn_scale") for need in ast.literal_eval(named["needs"])),
+        units=tuple(ast.literal_eval(named["units"])) if "units" in named else (),
     )
 
 

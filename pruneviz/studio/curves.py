@@ -138,7 +138,14 @@ def compared(recipe: Recipe, amounts: dict[str, float]) -> list[Compared]:
 def alone(recipe: Recipe, layer: str) -> Recipe:
     """The Recipe that prunes one layer only, by magnitude: what the page of the weights scrubs."""
     others = tuple(sorted(one.name for one in kitchen.subject(recipe.subject).layers if one.name != layer))
-    return replace(kitchen.measured_part(recipe), criterion="magnitude", scope="layer", spared=others, overrides=())
+    return replace(
+        kitchen.measured_part(recipe),
+        granularity="weight",
+        criterion="magnitude",
+        scope="layer",
+        spared=others,
+        overrides=(),
+    )
 
 
 def layer_curve(recipe: Recipe, layer: str) -> Curve:

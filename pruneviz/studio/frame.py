@@ -11,7 +11,9 @@ from pruneviz.studio import bench, catalogue, kitchen, link
 PAGES = (
     ("pages/start/slider.py", "Slider", "slider"),
     ("pages/see/weights.py", "Weights", "weights"),
+    ("pages/see/anatomy.py", "Anatomy", "anatomy"),
     ("pages/analyse/criteria.py", "Criteria", "criteria"),
+    ("pages/decide/reality.py", "Reality check", "reality"),
 )
 
 
@@ -21,6 +23,7 @@ def open_page() -> None:
     pages = [st.Page(path, title=title, url_path=url, default=at == 0) for at, (path, title, url) in enumerate(PAGES)]
     page = st.navigation(pages, position="hidden")
     bench.check_with(kitchen.trouble)
+    bench.fit_with(catalogue.fitting)
     recipe = bench.open_bench(kitchen.trouble)
     _style()
     with st.container(key="frame"):
@@ -45,18 +48,46 @@ def _menu(pages: list, current) -> None:
 
 def _strip(report: Report) -> None:
     score, recipe = report.score, bench.recipe_now()
-    low, high = (f"{100 * end:.1f}" for end in score.interval)
     offered = catalogue.subjects()
     with st.container(key="strip", horizontal=True, vertical_alignment="top", gap="medium"):
         options = list(dict.fromkeys([*offered, recipe.subject]))
         bench.select("model", "subject", options, lambda name: offered.get(name, name), width=250)
-        left = f"{report.left:,} of {report.weights:,} weights left"
-        _figure("sparsity", findings.percent(report.sparsity), left, "strip-sparsity")
-        value = findings.percent(score.value)
-        _figure(f"accuracy, {score.n:,} held-out images", value, f"interval {low} to {high}", "accuracy")
+        _figure(*_removed(report), "strip-sparsity")
+        _figure(*_measured(report), "accuracy")
         flips = f"{score.newly_wrong:,} newly wrong, {score.newly_right:,} newly right"
-        _figure("against dense", findings.against_dense(report), flips, "strip-against")
-        _figure("Σw² removed", findings.percent(report.energy_removed), "squared weight", "strip-energy")
+        before = f"{score.dense_value:.2f} before" if score.correct is None else flips
+        _figure("against dense", findings.against_dense(report), before, "strip-against")
+        for at, figure in enumerate(_price(report)):
+            _figure(*figure, f"strip-price-{at}")
+
+
+def _removed(report: Report) -> tuple[str, str, str]:
+    """How much goes: label, value, and what is left of it."""
+    share, kind = findings.percent(findings.share(report)), catalogue.kind(report.granularity)
+    if report.units:
+        return kind.measure, share, f"{report.units - report.units_removed:,} of {report.units:,} {kind.many} left"
+    return kind.measure, share, f"{report.left:,} of {report.weights:,} weights left"
+
+
+def _measured(report: Report) -> tuple[str, str, str]:
+    """What it costs: label, value, interval."""
+    score = report.score
+    if score.correct is None:
+        low, high = (f"{end:.2f}" for end in score.interval)
+        return f"{score.metric}, {score.n:,} held-out samples", f"{score.value:.2f}", f"interval {low} to {high}"
+    low, high = (f"{100 * end:.1f}" for end in score.interval)
+    return f"accuracy, {score.n:,} held-out images", findings.percent(score.value), f"interval {low} to {high}"
+
+
+def _price(report: Report) -> list[tuple[str, str, str]]:
+    """What went with it: of weights their squares; of units what makes a network smaller."""
+    if report.units and report.cost:
+        parameters, macs = findings.less(report.cost)
+        return [
+            ("parameters removed", findings.percent(parameters), f"{report.cost.parameters_left:,} left"),
+            ("MACs removed", findings.percent(macs), f"{report.cost.macs_left / 1e6:,.2f} M left"),
+        ]
+    return [("Σw² removed", findings.percent(report.energy_removed), "squared weight")]
 
 
 def _figure(label: str, value: str, below: str, key: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -11,7 +12,9 @@ import streamlit as st
 
 from pruneviz.recipe import Recipe
 from pruneviz.report import Agreement, Deletions, LayerDamage, LayerShape, WeightStory
-from pruneviz.studio import kitchen
+from pruneviz.studio import catalogue, kitchen
+
+LEFT_OUT = "leave_one_out"
 
 
 def skipped(name: str) -> dict[str, list[str]]:
@@ -46,7 +49,7 @@ def _damage(recipe: Recipe) -> tuple[tuple[LayerDamage, ...], int, str]:
     from pruneviz.engine.damage import damage as measure
 
     inputs, labels, source = kitchen.calibration(recipe.subject, kitchen.calibration_of(recipe), recipe.seed)
-    mask = kitchen.standing_of(recipe).ranking.keep(recipe.amount, recipe.own_amounts())
+    mask = kitchen.mask(recipe)
     return measure(kitchen.subject(recipe.subject), mask, inputs), len(labels), source
 
 
@@ -60,17 +63,53 @@ def _agreement(recipe: Recipe, amounts: tuple[tuple[str, float], ...]) -> Agreem
     from pruneviz.engine.mask import overlap
 
     places = {key: kitchen.standing_of(replace(recipe, criterion=key)) for key, _ in amounts}
-    masks = {key: places[key].ranking.keep(amount, recipe.own_amounts()) for key, amount in amounts}
+    masks = {key: kitchen.mask(replace(recipe, criterion=key, amount=amount)) for key, amount in amounts}
     table = np.array([[overlap(one, other) for other in masks.values()] for one in masks.values()])
     seconds = {key: place.seconds for key, place in places.items()}
     return Agreement(tuple(masks), table, tuple(mask.removed for mask in masks.values()), seconds)
 
 
-def ranks(recipe: Recipe, keys: tuple[str, ...], count: int = 2000) -> dict[str, np.ndarray]:
-    """The rank (0 = first to go) of the same sampled weights under several criteria."""
-    return _ranks(
-        replace(kitchen.measured_part(recipe), amount=0.0, criterion="magnitude"), tuple(dict.fromkeys(keys)), count
-    )
+def ranks(recipe: Recipe, keys: tuple[str, ...], count: int = 2000) -> tuple[dict[str, np.ndarray], int, str]:
+    """The rank (0 = first to go) of the same sampled weights, or of all units, under several criteria; among how many;
+    and what they are called."""
+    asked = replace(kitchen.measured_part(recipe), amount=0.0, criterion="magnitude")
+    if recipe.granularity in catalogue.UNITS:
+        found = {key: _unit_ranks(replace(asked, criterion=key)) for key in keys}
+        return found, len(found[keys[0]]), catalogue.kind(recipe.granularity).many
+    return _ranks(asked, tuple(dict.fromkeys(keys)), count), kitchen.subject(recipe.subject).weights, "sampled weights"
+
+
+def _unit_ranks(recipe: Recipe) -> np.ndarray:
+    ranking = kitchen.standing_of(recipe).ranking
+    order = np.lexsort((np.arange(ranking.n), ranking.scores, ranking.leaves(recipe.own_amounts())))
+    found = np.empty(ranking.n, dtype=np.int64)
+    found[order] = np.arange(ranking.n)
+    return found
+
+
+def unit_truth_trouble(recipe: Recipe) -> str:
+    """Why the units of this model cannot be left out one by one; empty where they can."""
+    return kitchen.trouble(replace(kitchen.measured_part(recipe), criterion=LEFT_OUT, gone=(), back=())) or ""
+
+
+def unit_truth(recipe: Recipe, told: Callable[[float], None]) -> Deletions:
+    """Every unit left out alone, beside what two criteria said of it."""
+    from scipy.stats import spearmanr
+
+    started, asked = time.perf_counter(), kitchen.measured_part(recipe)
+    truth = kitchen.standing_of(replace(asked, criterion=LEFT_OUT))
+    said = {
+        key: kitchen.standing_of(replace(asked, criterion=key)).ranking.scores for key in (recipe.criterion, recipe.against)
+    }
+    told(1.0)
+    true, groups = truth.ranking.scores, truth.structure.removable
+    rho = {
+        key: float(spearmanr(one, np.abs(true)).statistic) if np.ptp(one) and np.ptp(true) else 0.0
+        for key, one in said.items()
+    }
+    labels = tuple(group.label for group in groups for _ in range(group.units))
+    index = np.concatenate([np.arange(group.units) for group in groups])
+    return Deletions(labels, index, true, said, rho, len(truth.split.calibration), time.perf_counter() - started)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -97,7 +136,11 @@ def gathered(name: str, source: str, seed: int):
 def story(recipe: Recipe, layer: str, index: int) -> WeightStory:
     """One weight: slope, curvature, ranks, predictions and the truth."""
     return _story(
-        replace(kitchen.measured_part(recipe), criterion="magnitude", amount=0.0, spared=(), overrides=()), layer, index
+        replace(
+            kitchen.measured_part(recipe), criterion="magnitude", granularity="weight", amount=0.0, spared=(), overrides=()
+        ),
+        layer,
+        index,
     )
 
 
@@ -109,7 +152,8 @@ def _story(recipe: Recipe, layer: str, index: int) -> WeightStory:
     model = kitchen.subject(recipe.subject)
     at = [one.name for one in model.layers].index(layer)
     flat = sum(one.size for one in model.layers[:at]) + index
-    places = {key: kitchen.standing_of(replace(recipe, criterion=key)) for key in criterion.shelf()}
+    offered = [key for key, one in criterion.shelf().items() if not one.units]
+    places = {key: kitchen.standing_of(replace(recipe, criterion=key)) for key in offered}
     inputs, labels, _ = kitchen.calibration(recipe.subject, kitchen.calibration_of(recipe), recipe.seed)
     evidence = gathered(recipe.subject, kitchen.calibration_of(recipe), recipe.seed)
     return tell(
@@ -147,7 +191,8 @@ def _deleting(recipe: Recipe, source: str) -> Iterator[Deletions]:
     from pruneviz.engine.truth import deletions as measure
 
     inputs, labels, _ = kitchen.calibration(recipe.subject, source, recipe.seed)
-    ranked = {key: kitchen.standing_of(replace(recipe, criterion=key, scope="global")) for key in criterion.shelf()}
+    offered = [key for key, one in criterion.shelf().items() if not one.units]
+    ranked = {key: kitchen.standing_of(replace(recipe, criterion=key, scope="global")) for key in offered}
     scores = {key: list(one.scores) for key, one in ranked.items()}
     return measure(kitchen.subject(recipe.subject), inputs, labels, scores, count=recipe.sampled, seed=recipe.seed)
 

@@ -39,10 +39,11 @@ def _warm_up(recipe: Recipe) -> None:
     """Scores the default model by every criterion, so that nobody's first look at one waits for it."""
     from pruneviz.engine import criterion
 
-    for key in criterion.shelf():
+    for key, one in criterion.shelf().items():
         if background.closing():
             return
-        report(replace(recipe, criterion=key))
+        if not one.units:
+            report(replace(recipe, criterion=key))
 
 
 def warm() -> bool:
@@ -73,22 +74,20 @@ def _set_threads(torch) -> None:
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
-def standing(name: str, criterion: str, granularity: str, scope: str, calibration: str, nonfinite: str, seed: int):
-    """Where every weight stands. The amount is not in this key."""
+def _standing(recipe: Recipe):
     from pruneviz.engine import evaluate
 
-    recipe = Recipe(
-        subject=name, criterion=criterion, granularity=granularity, scope=scope, calibration=calibration,
-        nonfinite=nonfinite, seed=seed,
-    )  # fmt: skip
-    return evaluate.stand(subject(name), recipe)
+    return evaluate.stand(subject(recipe.subject), recipe)
+
+
+STANDS_ON = ("subject", "criterion", "granularity", "scope", "pool", "floor", "calibration", "nonfinite", "seed")
+"""What of a Recipe decides where every weight or unit stands. The amount is not among it."""
 
 
 def standing_of(recipe: Recipe):
-    return standing(
-        recipe.subject, recipe.criterion, recipe.granularity, recipe.scope, calibration_of(recipe), recipe.nonfinite,
-        recipe.seed,
-    )  # fmt: skip
+    """Where every weight or unit stands."""
+    chosen = {name: getattr(recipe, name) for name in STANDS_ON} | {"calibration": calibration_of(recipe)}
+    return _standing(Recipe(**chosen))
 
 
 def calibration_of(recipe: Recipe) -> str:
@@ -100,6 +99,13 @@ def calibration_of(recipe: Recipe) -> str:
     return "held-out" if model.training is None else model.calibration
 
 
+def mask(recipe: Recipe):
+    """What stays of the prunable weights."""
+    from pruneviz.engine import evaluate
+
+    return evaluate.mask(recipe, standing_of(recipe))
+
+
 @st.cache_resource(max_entries=6, show_spinner=False)
 def workspace(name: str, aside: bool, seed: int):
     """A private network for measuring. `aside` says that a quarter of the held-out data is set aside, drawn by `seed`."""
@@ -107,7 +113,7 @@ def workspace(name: str, aside: bool, seed: int):
     from pruneviz.engine.measure import Workspace
     from pruneviz.engine.splits import split
 
-    chosen = next(one for one in criteria().values() if one.needs_data == aside)
+    chosen = next(one for one in criteria().values() if one.needs_data == aside and not one.units)
     parts = split(subject(name), chosen, calibration="held-out" if aside else "training", seed=seed)
     return Workspace(subject(name), parts.measured)
 
@@ -115,6 +121,41 @@ def workspace(name: str, aside: bool, seed: int):
 def workspace_of(recipe: Recipe):
     aside = standing_of(recipe).split.source == "held-out"
     return workspace(recipe.subject, aside, recipe.seed if aside else 0)
+
+
+def chance(recipe: Recipe) -> float:
+    """What guessing gets on a model's task."""
+    found = shipped(recipe.subject)
+    return next(iter(found.curves.values())).chance if found else _chance(recipe.subject)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _chance(name: str) -> float:
+    from pruneviz.engine import tasks
+
+    model = subject(name)
+    return tasks.find(model.task).chance(len(model.classes))
+
+
+def offers(recipe: Recipe) -> tuple[str, ...]:
+    """What of a model can go at once: its weights, and the kinds of units it has. Shipped samples know it without torch."""
+    found = shipped(recipe.subject)
+    return found.offers if found and found.offers else _offers(recipe.subject)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def _offers(name: str) -> tuple[str, ...]:
+    from pruneviz.engine.structure import find
+
+    return find.offers(subject(name))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def structure(name: str, granularity: str):
+    """The units of a model at one granularity, those that can go and those that cannot."""
+    from pruneviz.engine import evaluate
+
+    return evaluate.structure_of(subject(name), granularity)
 
 
 def report(recipe: Recipe) -> Report:
@@ -178,7 +219,7 @@ def calibration(name: str, source: str, seed: int):
     from pruneviz.engine.splits import split
 
     model = subject(name)
-    chosen = next(one for one in criteria().values() if one.needs_data)
+    chosen = next(one for one in criteria().values() if one.needs_data and not one.units)
     parts = split(model, chosen, calibration=source, seed=seed)
     samples = parts.calibration_samples(model)
     return samples.inputs(parts.calibration), samples.labels[parts.calibration], parts.source

@@ -9,7 +9,7 @@ import numpy as np
 from pruneviz import findings, law
 from pruneviz.recipe import Recipe
 from pruneviz.report import Curve, Fit, LayerShape, Report, Sweep
-from pruneviz.studio import curves
+from pruneviz.studio import catalogue, curves
 from pruneviz.studio.scrubber import Cliff, Exact, FitLine, Ghost, Halves, Histogram, Layer, Line, Panel
 
 DASHES = {"laplace": "", "gauss": "2 3", "generalised": "7 4"}
@@ -31,26 +31,38 @@ def hero(
     return Panel(
         id="",
         title=title,
-        noun="weights",
         amount=100 * recipe.amount,
         curve=_line(curve, "one shot, no fine-tuning"),
         chance=100 * curve.chance,
         n=report.score.n,
-        weights=sweep.weights,
-        removed=sweep.removed,
-        energy=sweep.energy,
+        **_what(recipe.granularity, sweep),
         halves=_halves(curve),
         baseline=_line(baseline, "random pruning (baseline)") if baseline else None,
         tuned=_line(tuned, "after fine-tuning") if tuned else None,
         cliff=_cliff(curve),
         exact=_exact(recipe.amount, report),
         trail=tuple(_ghosts(curve, trail)),
-        # Only magnitude's importance is |w| itself: another criterion's threshold has no place on this axis.
-        histogram=Histogram(
-            sweep.edges, sweep.total, sweep.gone, sweep.threshold if recipe.criterion == "magnitude" else None
-        ),
+        histogram=_histogram(recipe, sweep),
         layers=tuple(_layers(recipe, sweep)),
     )
+
+
+def _what(granularity: str, sweep: Sweep) -> dict[str, object]:
+    """What the slider removes, in words and numbers: weights and their squares, or units and what they take along."""
+    kind = catalogue.kind(granularity)
+    what = {"noun": kind.many, "measure": kind.measure, "weights": sweep.weights, "removed": sweep.removed}
+    if sweep.parameters is None:
+        return {**what, "energy": sweep.energy}
+    words = {"fact": "smaller network", "fact_words": "of parameters gone"}
+    return {**what, **words, "energy": 1 - sweep.parameters, "macs": None if sweep.macs is None else 1 - sweep.macs}
+
+
+def _histogram(recipe: Recipe, sweep: Sweep) -> Histogram:
+    if sweep.unit != "weight":
+        label = f"importance of one {catalogue.kind(recipe.granularity).one}"
+        return Histogram(sweep.edges, sweep.total, sweep.gone, sweep.threshold, label=label, compared="importance")
+    # Only magnitude's importance is |w| itself: another criterion's threshold has no place on this axis.
+    return Histogram(sweep.edges, sweep.total, sweep.gone, sweep.threshold if recipe.criterion == "magnitude" else None)
 
 
 def criterion(title: str, one: curves.Compared) -> Panel:
@@ -58,14 +70,11 @@ def criterion(title: str, one: curves.Compared) -> Panel:
     return Panel(
         id=one.key,
         title=title,
-        noun="weights",
         amount=100 * one.amount,
         curve=_line(one.curve, "one shot, no fine-tuning"),
         chance=100 * one.curve.chance,
         n=one.report.score.n,
-        weights=one.sweep.weights,
-        removed=one.sweep.removed,
-        energy=one.sweep.energy,
+        **_what(one.report.granularity, one.sweep),
         halves=_halves(one.curve),
         baseline=_line(one.baseline, "random pruning (baseline)") if one.baseline else None,
         cliff=_cliff(one.curve),
@@ -152,7 +161,7 @@ def _layers(recipe: Recipe, sweep: Sweep):
         yield Layer(
             name=name,
             label=label,
-            shape="×".join(map(str, shape)),
+            shape="×".join(map(str, shape)) if sweep.unit == "weight" else catalogue.kind(recipe.granularity).many,
             weights=weights,
             kept_percent=kept,
             own=100 * own[name] if name in own and name not in recipe.spared else None,

@@ -8,24 +8,27 @@ import streamlit as st
 
 from pruneviz import findings, law
 from pruneviz.charts.chart import number
+from pruneviz.recipe import Recipe
 from pruneviz.report import Curve, Deletions, LayerShape, Report, WeightStory
 from pruneviz.studio import catalogue, curves
 
 
-def start(report: Report, curve: Curve, own: int) -> str:
+def start(report: Report, curve: Curve | None, own: int) -> str:
     """The line under the headline; `own` counts the layers that do not follow the slider."""
-    cliff = findings.cliff(curve)
+    if curve is None:
+        return "Choose a pattern. All accuracies are one shot, without fine-tuning."
+    cliff, many = findings.cliff(curve), findings.noun(report.granularity)
     if own:
         held = "1 layer has" if own == 1 else f"{own} layers have"
         return (
             f"{held} an amount of its own; the slider and the curve are about the layers that still follow, which share the "
-            f"slider's sparsity among themselves. Of all weights {findings.percent(report.sparsity)} go."
+            f"slider's share among themselves. Of all {many} {findings.percent(findings.share(report))} go."
         )
     if cliff is None:
         return "Drag the slider: no steep fall was found on this curve. All accuracies are one shot, without fine-tuning."
     return (
         f"Drag the slider. Accuracy falls most between {findings.percent(cliff.start)} and {findings.percent(cliff.stop)} "
-        f"removed: {cliff.points:.0f} points, one shot, without fine-tuning."
+        f"of the {many} removed: {cliff.points:.0f} points, one shot, without fine-tuning."
     )
 
 
@@ -37,6 +40,8 @@ def why_title(report: Report) -> str:
 def why(report: Report, criterion: str) -> str:
     """Why removing weights changes little, or no longer little: what is measured here, beside what is often said."""
     said = findings.carried(report)
+    if report.units:
+        return f"{said}\n\n{_units(report)}"
     if criterion == "random":
         said += " Drawn by lot, they carry their share: random pruning is the baseline that a criterion has to beat."
     elif findings.harmless(report):
@@ -53,14 +58,36 @@ def why(report: Report, criterion: str) -> str:
     )
 
 
+def _units(report: Report) -> str:
+    """What removing units is, beside what is often said of it."""
+    return (
+        "A unit goes as a whole, with all that hangs on it, so what is left is a smaller network of ordinary matrices. It "
+        "usually costs more accuracy per parameter than removing single weights: compare *weights* above at the same "
+        "accuracy.\n\n"
+        "**Often said:** removing 30% of the filters makes a network 30% smaller. **What holds:** a matrix between two "
+        "thinned layers loses rows *and* columns, so parameters and multiplications fall faster than the pruning ratio; the "
+        "strip above has both for this model.\n\n"
+        "**Often said:** half of the multiplications means half of the time. **What was measured:** on a ResNet-50 3.9 "
+        "times fewer multiplications took 2.2 times less time ([Torch-Pruning](https://github.com/VainF/Torch-Pruning), "
+        "README); the page *Reality check* measures it here."
+    )
+
+
 def criterion(key: str) -> None:
     """A criterion in its own words: formula, text, source."""
     _explained(catalogue.criteria()[key])
 
 
-def scope(key: str) -> None:
-    """A way of comparing in its own words: formula, text, source."""
-    _explained(catalogue.scopes()[key])
+def compared_by(recipe: Recipe) -> None:
+    """What is pruned at once and who competes with whom, in words; patterns have no competition beyond their M."""
+    kind = catalogue.kind(recipe.granularity)
+    if recipe.granularity != "weight":
+        st.subheader(f"What goes: {kind.name}", anchor=False)
+        st.markdown(kind.text)
+    if ":" not in recipe.granularity:
+        one = catalogue.scopes(recipe.granularity)[recipe.scope]
+        st.subheader(f"Compared {one.name}", anchor=False)
+        _explained(one)
 
 
 def _explained(one: catalogue.Words) -> None:
@@ -69,8 +96,8 @@ def _explained(one: catalogue.Words) -> None:
     st.caption(f"Source: [{one.cite}]({one.url}), {one.where}" if one.url else f"Source: {one.cite}, {one.where}")
 
 
-def evidence(report: Report, curve: Curve) -> str:
-    """What the numbers on this page rest on."""
+def evidence(report: Report, chance: float) -> str:
+    """What the numbers on this page rest on; `chance` is what guessing gets."""
     score = report.score
     seen = (
         f"The criterion looked at {report.calibration_n:,} calibration samples ({report.calibration} split)."
@@ -80,7 +107,7 @@ def evidence(report: Report, curve: Curve) -> str:
     notes = " ".join(report.notes)
     return (
         f"Accuracy is measured on {score.n:,} held-out samples, with its 95% Wilson interval; guessing gets "
-        f"{findings.percent(curve.chance)}. {seen} Seed {report.seed}. {notes}"
+        f"{findings.percent(chance)}. {seen} Seed {report.seed}. {notes}"
     )
 
 
@@ -162,10 +189,23 @@ def compared_help(offered: Sequence[curves.Compared]) -> str:
     )
 
 
-def agreement() -> str:
+def agreement(many: str) -> str:
     return (
-        "Of the weights that either of two criteria removes, the share that both remove. Two criteria can agree on almost "
-        "all of them and still differ in accuracy: what matters is the weights on which they differ."
+        f"Of the {many} that either of two criteria removes, the share of weights that both remove. Two criteria can agree "
+        f"on almost all of them and still differ in accuracy: what matters is the {many} on which they differ."
+    )
+
+
+def compared_patterns(pattern: str) -> str:
+    """The heading of the page Criteria at one N:M pattern."""
+    return f"Which criterion chooses best within every {pattern.partition(':')[2]} weights?"
+
+
+def leaving_out(kind: catalogue.Kind) -> str:
+    """What the last section does where units go."""
+    return (
+        f"A criterion predicts; leaving a unit out tells. Each {kind.one} goes alone, with all that hangs on it, and the "
+        "mean loss on the calibration data is measured; then it is put back."
     )
 
 
@@ -202,14 +242,14 @@ def deleting() -> str:
     )
 
 
-def spearman(found: Deletions, names: dict[str, str]) -> str:
-    """How well each criterion ordered the weights that were deleted one by one."""
+def spearman(found: Deletions, names: dict[str, str], many: str = "weights") -> str:
+    """How well each criterion ordered the weights, or units, that were deleted one by one."""
     ordered = sorted(found.spearman.items(), key=lambda pair: -pair[1])
     said = ", ".join(f"{names[key]} {rho:+.2f}" for key, rho in ordered).replace("-", "−")
     return (
         "Rank correlation (Spearman) of each criterion's score with the true |change of the loss|, over "
-        f"{len(found.true):,} weights deleted one at a time on {found.n:,} calibration samples: {said}. One weight "
-        "at a time is not many at once: a criterion can order single weights well and still lose at high sparsity."
+        f"{len(found.true):,} {many} deleted one at a time on {found.n:,} calibration samples: {said}. One "
+        f"at a time is not many at once: a criterion can order single {many} well and still lose when many go."
     )
 
 
@@ -228,4 +268,15 @@ def skipped(reasons: dict[str, list[str]]) -> str:
     return (
         "\n".join(f"- {reason}: {', '.join(f'`{name}`' for name in names)}" for reason, names in reasons.items())
         or "Nothing."
+    )
+
+
+def patterns() -> str:
+    """What N:M is for, and for whom."""
+    return (
+        "N of every M neighbouring inputs keep their weight. The rule costs freedom: at 2:4 four large weights lose two of "
+        "them, four small ones keep two. In return hardware can skip the zeros. 2:4 runs on NVIDIA GPUs from Ampere on "
+        "([Mishra et al. 2021](https://arxiv.org/abs/2104.08378)); on a CPU, and for other patterns, the zeros are "
+        "multiplied like any number. Hollow: as many weights removed per layer, wherever they are smallest. The page "
+        "*Reality check* says what this machine gains."
     )

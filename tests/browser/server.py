@@ -21,7 +21,9 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--
 PATIENCE = 60_000
 """Milliseconds that a page may take before we say that it does not come: a busy machine is no bug."""
 THUMB = 24
-PAGES = {"slider": "/", "weights": "/weights", "criteria": "/criteria"}
+PAGES = {
+    "slider": "/", "weights": "/weights", "anatomy": "/anatomy", "criteria": "/criteria", "reality": "/reality",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,8 @@ def chromium():
 
 
 def settle(page) -> None:
-    """Waits until the page's script has run to its end and the slider stands."""
-    page.wait_for_selector('[data-pv="live-accuracy"]', timeout=PATIENCE)
+    """Waits until the page's script has run to its end and the slider stands, or the page that has none has measured."""
+    page.wait_for_selector('[data-pv="live-accuracy"], .st-key-again, .st-key-patterns', timeout=PATIENCE)
     page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=PATIENCE)
 
 

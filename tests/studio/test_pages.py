@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("pages/start/slider.py", "pages/see/weights.py", "pages/analyse/criteria.py")
+"""The pages about weights; `test_anatomy_page` and `test_reality_page` open the others."""
 
 
 def opened(page: str = PAGES[0], **query: str) -> AppTest:
@@ -114,3 +115,49 @@ def test_every_chart_has_words_and_a_table():
         charts = app.get("plotly_chart")
         assert charts and all(len(chart.proto.alt) > 20 for chart in charts)
         assert len(app.expander) >= len(charts)
+
+
+UNITS = [("digits_cnn", "filter"), ("digits_mlp", "neuron"), ("digits_vit", "head"), ("digits_resnet", "layer")]
+
+
+@pytest.mark.parametrize(("model", "granularity"), UNITS)
+def test_units_reach_the_slider_and_the_criteria(model, granularity):
+    for page in (PAGES[0], PAGES[2]):
+        app = opened(page, m=model, g=granularity, s="25")
+        assert not app.exception and not app.warning, (app.exception, [one.value for one in app.warning])
+        shown = strip(app)
+        assert shown["pruning ratio"].endswith("%") and {"parameters removed", "MACs removed"} <= set(shown)
+    assert "25" in app.query_params["s"]
+
+
+def test_a_pattern_is_a_choice_and_not_an_amount():
+    app = opened(m="digits_mlp", g="2:4")
+    assert not app.exception and not app.warning
+    assert strip(app)["sparsity"] == "50%"
+    app.segmented_control(key="pattern").set_value("1:4").run()
+    assert app.query_params["g"] == "1:4" and strip(app)["sparsity"] == "75%"
+    app = opened(PAGES[2], m="digits_mlp", g="4:8")
+    assert not app.exception and not app.warning
+
+
+def test_another_granularity_keeps_what_still_fits():
+    app = opened(m="digits_cnn", g="filter", c="bn_scale", p="isomorphic", gone="conv1:3", s="20")
+    assert not app.warning and app.selectbox(key="criterion").value == "bn_scale"
+    app.segmented_control(key="granularity").set_value("weight").run()
+    assert not app.exception and not app.warning
+    assert app.segmented_control(key="criterion").value == "magnitude" and "gone" not in app.query_params
+    app.button(key="undo").click().run()
+    assert app.query_params["gone"] == "conv1:3" and app.selectbox(key="criterion").value == "bn_scale"
+
+
+def test_another_model_without_such_units_is_pruned_by_weights():
+    app = opened(m="digits_vit", g="head", s="25")
+    app.selectbox(key="subject").set_value("digits_mlp").run()
+    assert not app.exception and not app.warning
+    assert app.segmented_control(key="granularity").value == "weight" and "g" not in app.query_params
+
+
+@pytest.mark.parametrize("query", [{"g": "head"}, {"g": "atom"}, {"g": "filter", "gone": "nobody:3"}, {"g": "2:9:4"}])
+def test_units_that_are_not_there_are_a_sentence(query):
+    app = opened(m="digits_cnn", **query)
+    assert not app.exception and len(app.warning) == 1 and strip(app)["sparsity"] == "50%"

@@ -13,6 +13,7 @@ from typing import Literal
 
 import streamlit as st
 
+from pruneviz.studio.scrubber import delivery
 from pruneviz.studio.scrubber.panel import (
     Cliff,
     Exact,
@@ -92,22 +93,9 @@ def scrubber(
         "challenges": bool(challenges),
         "tolerance": float(tolerance),
         "guess": int(guess),
-        "seen": st.session_state.get(_seen_key(key), 0),
+        "seen": delivery.seen(key),
     }
-    _COMPONENT(key=key, data=data, on_events_change=lambda: _deliver(key, on_commit))
-
-
-def _seen_key(key: str) -> str:
-    return f"{key}-seen"
-
-
-def _deliver(key: str, on_commit: Callable[[Commit], None]) -> None:
-    """Hands over each event once. The browser repeats an event until `seen` has reached it, so that two quick ones
-    survive even where Streamlit folds their runs into one."""
-    for event in st.session_state[key].get("events") or []:
-        if event["nonce"] > st.session_state.get(_seen_key(key), 0):
-            st.session_state[_seen_key(key)] = event["nonce"]
-            on_commit(commit_of(event))
+    _COMPONENT(key=key, data=data, on_events_change=lambda: delivery.deliver(key, lambda event: on_commit(commit_of(event))))
 
 
 def commit_of(event: dict[str, object]) -> Commit:

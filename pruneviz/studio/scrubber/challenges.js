@@ -55,7 +55,7 @@ function findCliff(view) {
   if (!panel.cliff) return tell(view, "This curve has no cliff: accuracy never falls steeply between two neighbouring settings.")
   const { start, end, points: lost } = panel.cliff
   view.go(start, `Here is the edge. At ${percent(start)} removed accuracy is ${accuracyText(accuracyAt(panel, start))}; at ${percent(end)} ` +
-    `it is ${accuracyText(accuracyAt(panel, end))}: ${points(lost)} gone over the next ${points(end - start)} of sparsity.`)
+    `it is ${accuracyText(accuracyAt(panel, end))}: ${points(lost)} gone over the next ${points(end - start)} of ${panel.measure}.`)
 }
 
 /** The half that chooses picks the setting; the other half, which had no say, reports what it costs. */

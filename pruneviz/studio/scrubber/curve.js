@@ -157,7 +157,7 @@ function axesOf(panel, plot, hero) {
     nodes.push(svg("line", { class: "pv-mark", x1: x, x2: x, y1: plot.bottom + 12, y2: plot.bottom + 18 }))
     nodes.push(svg("text", { class: "pv-tick", x, y: plot.bottom + 30, "text-anchor": "middle" }, String(value)))
   }
-  const [wide, narrow] = [`sparsity: % of the ${panel.noun} removed`, `sparsity, % of the ${panel.noun} removed`]
+  const [wide, narrow] = [`${panel.measure}: % of the ${panel.noun} removed`, `${panel.measure}, % of the ${panel.noun}`]
   const hint = hero && plot.width > 620 ? "  ·  drag, or ← → 1%, with Shift 10%" : ""
   nodes.push(
     svg("text", { class: "pv-axis", x: 0, y: 12, "text-anchor": "start" }, `accuracy on ${whole.format(panel.n)} held-out samples, %`),

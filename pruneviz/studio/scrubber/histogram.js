@@ -46,7 +46,7 @@ function layoutHistogram(view) {
   })
   dress(parts.svg, { width, height, viewBox: `0 0 ${width} ${height}` })
   parts.kept.setAttribute("d", barPath(parts, total))
-  parts.still.replaceChildren(...histogramAxes(data, box, width))
+  parts.still.replaceChildren(...histogramAxes(data, box, width, panel.noun.split(" of ")[0]))
   parts.fits.replaceChildren(...data.lines.map((line) => drawFit(line, box, panel.weights)))
   parts.legend.replaceChildren(...histogramLegend(view, data.lines))
   say(parts.title, `histogram of ${whole.format(panel.weights)} ${panel.noun}: ${data.label} from ${small(box.low)} to ${small(box.high)}, ` +
@@ -65,8 +65,8 @@ function barPath(parts, counts, offset = 0) {
   return path
 }
 
-function histogramAxes(data, box, width) {
-  const nodes = [svg("text", { class: "pv-axis", x: 0, y: 12, "text-anchor": "start" }, data.log ? "weights per bin, logarithmic" : "weights per bin")]
+function histogramAxes(data, box, width, noun) {
+  const nodes = [svg("text", { class: "pv-axis", x: 0, y: 12, "text-anchor": "start" }, data.log ? `${noun} per bin, logarithmic` : `${noun} per bin`)]
   for (const value of data.log ? decades(box.peak) : niceTicks(0, box.peak, 3)) {
     const y = box.y(value)
     nodes.push(svg("line", { class: value ? "pv-grid" : "pv-zero", x1: box.left, x2: box.right, y1: y, y2: y }))
@@ -121,7 +121,7 @@ function moveHistogram(view, value) {
   const node = clamp(Math.round((value / 100) * (parts.gones.length / bins - 1)), 0, parts.gones.length / bins - 1)
   parts.gone.setAttribute("d", barPath(parts, parts.gones, node * bins))
   const threshold = value > 0 && data.threshold ? data.threshold[node] : null
-  rule(parts, parts.lines, parts.words, threshold, parts.plot.top - 6, (t) => `|w| < ${t} goes`)
+  rule(parts, parts.lines, parts.words, threshold, parts.plot.top - 6, (t) => `${data.compared} < ${t} goes`)
   const predicted = value > 0 && data.predicted ? data.predicted[node] : null
   rule(parts, parts.predicted, parts.foretold, predicted, parts.plot.top - 22, (t) => `${data.predicted_name} ${t}`)
 }

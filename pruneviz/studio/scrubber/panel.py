@@ -75,8 +75,8 @@ class FitLine:
 class Histogram:
     """Weights per bin: edges [B+1], total [B], gone [P, B] of them removed, threshold [P] where there is one for all.
 
-    `predicted` [P] is a second threshold that `predicted_name` foretells, drawn dashed; `log` makes the count's axis
-    logarithmic.
+    `compared` is what lies below the threshold. `predicted` [P] is a second threshold that `predicted_name` foretells, drawn
+    dashed; `log` makes the count's axis logarithmic.
     """
 
     edges: np.ndarray
@@ -88,6 +88,7 @@ class Histogram:
     predicted: np.ndarray | None = None
     predicted_name: str = ""
     log: bool = False
+    compared: str = "|w|"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +106,12 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Panel:
-    """One scrubber: the hero has the id "", a criterion's slider its key."""
+    """One scrubber: the hero has the id "", a criterion's slider its key.
+
+    `weights` counts what the slider removes (weights, filters, …; `noun`), `measure` is what its share is called.
+    `energy` [P] is the share that `fact` and `fact_words` describe: of Σw², or, where units go, of the parameters; `macs`
+    [P] is then the share of the multiply-adds.
+    """
 
     id: str
     title: str
@@ -125,6 +131,10 @@ class Panel:
     trail: tuple[Ghost, ...] = ()
     histogram: Histogram | None = None
     layers: tuple[Layer, ...] = ()
+    measure: str = "sparsity"
+    fact: str = "squared weight"
+    fact_words: str = "of Σw² removed"
+    macs: Sequence[float] | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.amount <= 100:
@@ -159,6 +169,10 @@ def payload(panel: Panel) -> dict[str, object]:
         "trail": [[_round(ghost.percent, 6), _round(ghost.accuracy, 3)] for ghost in panel.trail[-12:]],
         "histogram": _histogram(panel.histogram),
         "layers": [_layer(layer) for layer in panel.layers],
+        "measure": panel.measure,
+        "fact": panel.fact,
+        "fact_words": panel.fact_words,
+        "macs": None if panel.macs is None else _floats(panel.macs, 6),
     }
 
 
@@ -223,6 +237,7 @@ def _histogram(histogram: Histogram | None) -> dict[str, object] | None:
         "predicted": None if histogram.predicted is None else [_digits(value) for value in histogram.predicted],
         "predicted_name": histogram.predicted_name,
         "log": bool(histogram.log),
+        "compared": histogram.compared,
     }
 
 

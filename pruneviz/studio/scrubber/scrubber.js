@@ -27,7 +27,8 @@ function makeBoard(root) {
   const board = { root, data: null, views: new Map(), outbox: [], nonce: 0, linked: false, hatch: id, emit: () => {} }
   board.live = el("p", { class: "pv-offscreen", "aria-live": "polite", "data-pv": "announcer" }, "")
   board.link = el("input", { type: "checkbox", "data-pv": "linked" })
-  board.linkRow = el("label", { class: "pv-linked" }, board.link, " same sparsity for all")
+  board.linkWords = el("span", {}, "")
+  board.linkRow = el("label", { class: "pv-linked" }, board.link, board.linkWords)
   board.grid = el("div", { class: "pv-panels" })
   root.replaceChildren(hatchPattern(id), board.linkRow, board.grid, board.live)
   board.link.onchange = () => {
@@ -57,6 +58,7 @@ function receive(board, data) {
   if (!board.outbox.some((event) => event.kind === "linked")) board.linked = data.linked
   board.link.checked = board.linked
   board.linkRow.hidden = data.panels.length < 2
+  say(board.linkWords, ` same ${data.panels[0].measure} for all`)
   const ids = data.panels.map((panel) => panel.id)
   for (const [id, view] of board.views)
     if (!ids.includes(id)) {
@@ -113,10 +115,12 @@ function buildFacts() {
   parts.left = el("span", { class: "pv-sub" }, "")
   parts.energy = el("span", { class: "pv-number2" }, "")
   parts.energyWords = el("span", { class: "pv-sub" }, "")
+  parts.measure = el("span", { class: "pv-sub" }, "")
+  parts.fact = el("span", { class: "pv-sub" }, "")
   parts.box = el("div", { class: "pv-facts" },
     el("div", {}, el("span", { class: "pv-sub" }, "accuracy"), el("span", { class: "pv-row" }, parts.accuracy, parts.how)),
-    el("div", {}, el("span", { class: "pv-sub" }, "sparsity"), parts.sparsity, parts.left),
-    el("div", {}, el("span", { class: "pv-sub" }, "squared weight"), parts.energy, parts.energyWords))
+    el("div", {}, parts.measure, parts.sparsity, parts.left),
+    el("div", {}, parts.fact, parts.energy, parts.energyWords))
   return parts
 }
 
@@ -150,8 +154,8 @@ function refresh(view) {
   layoutChallenges(view)
   showTrail(view)
   showTable(view)
-  curve.input.setAttribute("aria-label", view.guessing ? "your guess: at which sparsity accuracy falls off"
-    : `sparsity: percent of the ${panel.noun} removed${panel.title ? ", " + panel.title : ""}`)
+  curve.input.setAttribute("aria-label", view.guessing ? `your guess: at which ${panel.measure} accuracy falls off`
+    : `${panel.measure}: percent of the ${panel.noun} removed${panel.title ? ", " + panel.title : ""}`)
   if (!view.hand.held) curve.input.value = view.guessing ? view.mark : view.value
   move(view, view.value)
   if (view.guessing) markGuess(view, view.mark)
@@ -168,6 +172,13 @@ function move(view, value) {
   moveHistogram(view, value)
   moveLayers(view)
   showFacts(view, value, node, filled)
+  tellPage(view, value, settled)
+}
+
+/** Other pictures on the page follow this slider by themselves: they hear where it stands, and whether it rests there. */
+function tellPage(view, value, settled) {
+  if (view.guessing) return
+  window.dispatchEvent(new CustomEvent("pruneviz-scrub", { detail: { panel: view.panel.id, percent: value, settled } }))
 }
 
 function showFacts(view, value, node, filled) {
@@ -182,7 +193,9 @@ function showFacts(view, value, node, filled) {
   say(facts.sparsity, `${percent(sparsity)} removed`)
   say(facts.left, `${whole.format(panel.weights - removed)} of ${whole.format(panel.weights)} ${panel.noun} left`)
   say(facts.energy, percent(100 * between(panel.energy, value)))
-  say(facts.energyWords, "of Σw² removed")
+  say(facts.measure, panel.measure)
+  say(facts.fact, panel.fact)
+  say(facts.energyWords, panel.macs ? `${panel.fact_words}, ${percent(100 * between(panel.macs, value))} of MACs` : panel.fact_words)
   if (!guessing) curve.input.setAttribute("aria-valuetext",
     `${short(sparsity)} percent of the ${panel.noun} removed, accuracy ${accuracy.toFixed(1)} percent`)
 }

@@ -1,0 +1,145 @@
+"""Cutting: removing for real what a Recipe marks, with its proof; and one matrix pruned in three ways, side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from pruneviz.charts.chart import number
+from pruneviz.charts.holes import Hole
+from pruneviz.recipe import Recipe
+from pruneviz.studio import kitchen
+
+HALF, BATCH = 0.5, 250
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A network that is really smaller, beside the masked one: the largest difference of their outputs, relative, and how
+    much of it is noise; parameters before and after; samples right, masked and removed, of n. `trouble` says what broke."""
+
+    difference: float = 0.0
+    noise: float = 0.0
+    parameters: tuple[int, int] = (0, 0)
+    value: tuple[float, float] = (0.0, 0.0)
+    correct: tuple[int | None, int | None] = (None, None)
+    n: int = 0
+    trouble: str = ""
+
+    @property
+    def same(self) -> bool:
+        """Whether the smaller network is right and wrong as often as the preview said."""
+        return self.correct[0] == self.correct[1] and abs(self.value[0] - self.value[1]) <= 1e-4 * abs(self.value[0])
+
+
+def remove(recipe: Recipe) -> Removed:
+    """Removes what the Recipe marks from a copy of the network, proves it equal, and measures it on the held-out data."""
+    return _remove(kitchen.measured_part(recipe))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _remove(recipe: Recipe) -> Removed:
+    from pruneviz.engine.export import cut
+    from pruneviz.engine.structure.surgery import SurgeryError
+
+    model, standing, report = kitchen.subject(recipe.subject), kitchen.standing_of(recipe), kitchen.report(recipe)
+    try:
+        made = cut.cut(model, recipe, standing)
+    except SurgeryError as problem:
+        return Removed(trouble=str(problem))
+    now = _measured(model, made.network, standing.split.measured)
+    correct = None if now.correct is None else int(now.correct.sum())
+    sizes = cut.parameters(model.network), cut.parameters(made.network)
+    values = report.score.value, now.value
+    return Removed(
+        made.proof.difference, made.proof.noise, sizes, values, (report.score.correct, correct), now.n
+    )  # fmt: skip
+
+
+def _measured(model, network, chosen):
+    """Any network on the held-out samples at `chosen`, batch by batch."""
+    from pruneviz.engine import measure, silence, tasks
+
+    said = (
+        (silence.outputs(network, model.held_out.inputs(one)), model.held_out.labels[one]) for one in chosen.split(BATCH)
+    )
+    return measure.measurement(tasks.find(model.task), said)
+
+
+def proof(found: Removed, metric: str) -> str:
+    """What the comparison says, in a sentence with its numbers."""
+    noise = f"noise is anything up to {number(found.noise)}"
+    apart = f"within {number(found.difference)} of the largest output ({noise})" if found.difference else "to the last bit"
+    said = f"Proven: the smaller network says what the masked preview says, {apart}"
+    if found.correct[0] is None:
+        return f"{said}; the {metric} is {'the same' if found.same else 'not the same'}."
+    again = "as in the preview" if found.same else f"not {found.correct[0]:,} as in the preview"
+    return f"{said}. {found.correct[1]:,} of {found.n:,} held-out samples are right, {again}."
+
+
+def file_name(recipe: Recipe) -> str:
+    """What the archive is called."""
+    return f"{recipe.subject.rpartition('/')[2].removesuffix('.toml')}-{recipe.granularity}-{100 * recipe.amount:g}.zip"
+
+
+def archive(recipe: Recipe) -> bytes:
+    """The smaller network as a .zip: the recipe, the weights, a file that rebuilds it, ONNX."""
+    return _archive(kitchen.measured_part(recipe))
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def _archive(recipe: Recipe) -> bytes:
+    from pruneviz.engine.export import package
+
+    return package.archive(kitchen.subject(recipe.subject), recipe, kitchen.standing_of(recipe))[0]
+
+
+def matrices(name: str) -> dict[str, str]:
+    """The weights that can be shown as a matrix: name → label, the largest first."""
+    layers = sorted(kitchen.subject(name).layers, key=lambda one: -one.size)
+    return {one.name: one.label for one in layers if len(one.shape) > 1}
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def holes(name: str, layer: str) -> tuple[Hole, ...]:
+    """One layer's weight matrix [outputs, inputs] with half of it gone in three ways, each time the smallest: single
+    weights wherever they lie, whole rows and columns, and two of every four neighbouring inputs."""
+    from pruneviz.engine import pattern
+
+    model = kitchen.subject(name)
+    one = next(one for one in model.layers if one.name == layer)
+    sizes = np.abs(model.parameter(one).numpy())
+    axis = pattern.inputs_axis(one)
+    found = [
+        Hole("single weights", "the smallest weights, wherever they lie", scattered(_flat(sizes, axis))),
+        Hole("whole rows and columns", "the outputs and inputs with the smallest weights", crossed(_flat(sizes, axis))),
+    ]
+    if pattern.fits(one, 4):
+        found.append(Hole("2:4", "the two smallest of every four inputs", _flat(pattern.highest(sizes, axis, 2, 4), axis)))
+    return tuple(found)
+
+
+def _flat(values: np.ndarray, axis: int) -> np.ndarray:
+    """A weight as a matrix [outputs, the rest]. Its inputs, along `axis`, come last, so that the neighbours of which 2:4
+    keeps two lie beside each other."""
+    last = np.moveaxis(values, axis, -1)
+    return np.moveaxis(last, 1 - axis if axis else 0, 0).reshape(values.shape[1 - axis], -1)
+
+
+def scattered(sizes: np.ndarray) -> np.ndarray:
+    """All but the smaller half of a matrix [rows, columns], bool."""
+    kept = np.ones(sizes.size, dtype=bool)
+    kept[np.argsort(sizes, axis=None, kind="stable")[: round(HALF * sizes.size)]] = False
+    return kept.reshape(sizes.shape)
+
+
+def crossed(sizes: np.ndarray) -> np.ndarray:
+    """Half of a matrix [rows, columns] by whole rows and columns: the same share 1 − √½ of both, smallest sums first."""
+    kept = np.ones(sizes.shape, dtype=bool)
+    for axis in (0, 1):
+        sums = sizes.sum(axis=1 - axis)
+        gone = np.argsort(sums, kind="stable")[: round((1 - HALF**0.5) * len(sums))]
+        kept[(gone, slice(None)) if axis == 0 else (slice(None), gone)] = False
+    return kept

@@ -1,0 +1,58 @@
+"""Stage: what stands in the middle of the first page. A slider where amounts can be dragged, patterns where they cannot."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from pruneviz.charts import patterns as pattern_charts
+from pruneviz.recipe import Recipe
+from pruneviz.report import Curve, Report
+from pruneviz.studio import bench, catalogue, curves, kitchen, panels, show, words
+from pruneviz.studio.scrubber import scrubber
+
+
+def curve_of(recipe: Recipe) -> Curve | None:
+    """The curve that the slider rides on; a pattern has no amounts to choose from, and no curve."""
+    return None if ":" in recipe.granularity else curves.curve(recipe)[0]
+
+
+def hero(recipe: Recipe, report: Report, curve: Curve | None, *, challenges: bool = True) -> None:
+    """The live slider with its curve; or, at N:M, the patterns beside unstructured pruning."""
+    if curve is None:
+        _patterns(recipe)
+        return
+    baseline = curves.baseline(recipe)
+    scrubber(
+        [
+            panels.hero(
+                recipe,
+                report,
+                curve,
+                curves.sweep(recipe),
+                title=catalogue.criteria()[recipe.criterion].name,
+                baseline=baseline if recipe.criterion != "random" else None,
+                tuned=curves.tuned(recipe),
+                trail=bench.trail(),
+            )
+        ],
+        key="hero",
+        challenges=challenges,
+        guess=recipe.guess if challenges else -1,
+        on_commit=bench.take_commit,
+    )
+    curves.watch([curve, baseline])
+
+
+def _patterns(recipe: Recipe) -> None:
+    rows = {name: pair(replace(recipe, granularity=name)) for name in catalogue.patterns(recipe.granularity)}
+    show.chart(pattern_charts.patterns(rows, recipe.granularity), key="patterns")
+    st.markdown(words.patterns())
+
+
+def pair(recipe: Recipe) -> tuple[Report, Report]:
+    """A pattern's Report, and that of as many weights removed wherever they are smallest."""
+    one = kitchen.report(catalogue.fitting(recipe))
+    free = replace(recipe, granularity="weight", scope="layer", amount=one.sparsity, overrides=(), spared=())
+    return one, kitchen.report(free)

@@ -1,0 +1,181 @@
+"""Units: what the page Anatomy shows of a model's filters, neurons, heads and layers. Cached as the kitchen caches.
+
+What hangs on a unit depends on the model alone; the rest comes from the Report and the ranking.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from pruneviz.recipe import Recipe
+from pruneviz.report import GroupReport, Report
+from pruneviz.studio import catalogue, kitchen, portraits
+from pruneviz.studio.anatomy import Alone, Anatomy, Hang, Units
+
+MOST_ALONE = 2048
+"""Up to so many units are offered to be left out one by one."""
+POOLED = {"mean": "mean", "l1": "Σ", "l2": "L2 of", "max": "largest"}
+KIND = {"head": "matrix", "layer": "chips", "filter": "strip", "neuron": "strip"}
+
+
+def anatomy(recipe: Recipe, report: Report) -> Anatomy:
+    """The whole picture of a Recipe's units."""
+    kind = catalogue.kind(recipe.granularity)
+    natural = kitchen.standing_of(recipe).ranking
+    leaves = natural.split(natural.leaves(recipe.own_amounts()))
+    drawn = portraits.portraits(recipe.subject, recipe.granularity)
+    hanging = hangs(recipe.subject, recipe.granularity)
+    known = alone_known(recipe)
+    groups = tuple(
+        Units(
+            name=one.name,
+            label=one.label,
+            kind="wall" if one.name in drawn else KIND[recipe.granularity],
+            kept=one.kept,
+            scores=one.scores,
+            leaves=one.leaves,
+            forced=forced(recipe, one),
+            natural=leaves.get(one.name),
+            coupling=coupling(one),
+            reason=one.reason,
+            hangs=hanging.get(one.name, ()),
+            names=one.blocks,
+            picture=drawn.get(one.name),
+            alone=known.get(one.name),
+        )
+        for one in report.groups
+    )
+    return Anatomy(100 * recipe.amount, kind.many, kind.one, formula(recipe), groups, recipe.scope, recipe.floor)
+
+
+def coupling(group: GroupReport) -> str:
+    """With whom a group's units go together, and why."""
+    if not group.coupling:
+        return ""
+    others = group.modules[1:4]
+    more = f" and {len(group.modules) - 4} more" if len(group.modules) > 4 else ""
+    return f"goes together with {', '.join(others)}{more}. {group.coupling[:1].upper()}{group.coupling[1:]}"
+
+
+def formula(recipe: Recipe) -> str:
+    """What a unit's importance is, as short as a card needs it: «mean |w|»."""
+    words = catalogue.criteria()[recipe.criterion]
+    if words.units:
+        return words.name
+    return f"{POOLED[recipe.pool]} {'|w|' if recipe.criterion == 'magnitude' else words.name}"
+
+
+def forced(recipe: Recipe, group: GroupReport) -> np.ndarray:
+    """What a hand did to each unit of a group: 1 removed, −1 restored, 0 nothing, int8 [U]."""
+    found = np.zeros(group.units, dtype=np.int8)
+    for units, sign in ((recipe.gone, 1), (recipe.back, -1)):
+        for unit in units:
+            name, _, index = unit.rpartition(":")
+            if name == group.name and int(index) < group.units:
+                found[int(index)] = sign
+    return found
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def hangs(name: str, granularity: str) -> dict[str, tuple[Hang, ...]]:
+    """What goes along with each unit of each group, in words: a line for each module and role."""
+    found = kitchen.structure(name, granularity)
+    shapes = {key: tuple(one.shape) for key, one in kitchen.subject(name).network.state_dict().items()}
+    makers = {part.tensor.rpartition(".")[0]: group.name for group in found.groups for part in group.of("makes")}
+    return {group.name: tuple(_hangs(group, shapes, makers)) for group in found.groups if not group.reason}
+
+
+def readers(recipe: Recipe) -> dict[str, tuple[str, int]]:
+    """Who reads a group's units and how many weights of each: the reader that has most of them, as a sentence names it."""
+    found = {}
+    for name, lines in hangs(recipe.subject, recipe.granularity).items():
+        reading = [one for one in lines if one.reads]
+        if reading:
+            most = max(reading, key=lambda one: one.numbers)
+            found[name] = (most.reads, most.numbers)
+    return found
+
+
+def _hangs(group, shapes: dict[str, tuple[int, ...]], makers: dict[str, str]) -> Iterator[Hang]:
+    lines: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    biases: set[tuple[str, str]] = set()
+    own = group.modules[0] if group.modules else ""
+    for part in group.parts:
+        module = part.tensor.rpartition(".")[0]
+        if part.role == "makes" and (module == own or group.granularity == "head"):
+            continue  # these are the unit itself
+        positions = int((part.owner == 0).sum())
+        size = int(np.prod(shapes[part.tensor])) // shapes[part.tensor][part.axis]
+        if part.tensor.endswith(".bias") and (module, part.role) not in lines:
+            biases.add((module, part.role))
+        else:
+            biases.discard((module, part.role))
+        lines.setdefault((module, part.role), []).append((positions, positions * size))
+    for (module, role), sizes in lines.items():
+        positions, numbers = max(one for one, _ in sizes), sum(one for _, one in sizes)
+        thing = {"makes": group.granularity, "follows": "bias" if (module, role) in biases else "row", "reads": "input"}[
+            role
+        ]
+        many = "biases" if thing == "bias" else f"{thing}s"
+        words = f"{module} {thing} {{i}}" if positions == 1 else f"{module}, {positions:,} {many}"
+        reads = role == "reads"
+        yield Hang(words.strip(), numbers, makers.get(module, "") if reads else "", module if reads else "")
+
+
+@dataclass
+class Leaving:
+    """Where one model's units are left out one by one, and afterwards what came of it: points, lost, won, [U] each."""
+
+    lock: threading.Lock
+    points: np.ndarray
+    lost: np.ndarray
+    won: np.ndarray
+    done: int = 0
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _leaving(recipe: Recipe) -> Leaving:
+    units = kitchen.standing_of(recipe).ranking.n
+    return Leaving(threading.Lock(), *(np.full(units, np.nan) for _ in range(3)))
+
+
+def _leaving_of(recipe: Recipe) -> Leaving:
+    """Leaving one out does not depend on who ranks, nor on how much goes: all Recipes of a model share what was found."""
+    aside = kitchen.standing_of(recipe).split.source == "held-out"
+    shared = Recipe(subject=recipe.subject, granularity=recipe.granularity, seed=recipe.seed if aside else 0)
+    return _leaving(shared)
+
+
+def alone_known(recipe: Recipe) -> dict[str, Alone]:
+    """What leaving each unit out alone costs, as far as it was measured."""
+    place, ranking = _leaving_of(recipe), kitchen.standing_of(recipe).ranking
+    if not place.done:
+        return {}
+    points, lost, won = (ranking.split(one) for one in (place.points, place.lost, place.won))
+    return {name: Alone(points[name], lost[name], won[name]) for name in points}
+
+
+def alone_missing(recipe: Recipe) -> int:
+    """How many units were not yet left out alone; 0 also where there are too many, or where nothing is right or wrong."""
+    place, dense = _leaving_of(recipe), kitchen.report(recipe).score.dense_correct
+    return len(place.points) - place.done if dense is not None and len(place.points) <= MOST_ALONE else 0
+
+
+def leave_one_out(recipe: Recipe, told: Callable[[float], None]) -> None:
+    """Measures the held-out data without each unit alone. Whoever is interrupted loses nothing: the next goes on."""
+    place, bench, ranking = _leaving_of(recipe), kitchen.workspace_of(recipe), kitchen.standing_of(recipe).ranking
+    with place.lock:
+        dense = bench.amount(ranking, 0.0, {}).correct
+        for at, unit in enumerate(ranking.ids()):
+            if at < place.done:
+                continue
+            now = bench.amount(ranking, 0.0, {}, gone=(unit,)).correct
+            place.points[at] = 100 * (now.mean() - dense.mean())
+            place.lost[at], place.won[at] = (dense & ~now).sum(), (now & ~dense).sum()
+            place.done = at + 1
+            told(place.done / ranking.n)

@@ -1,0 +1,112 @@
+"""Versus: criteria against each other, and each against the truth, for weights, for units and for patterns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from pruneviz.charts import criteria as criteria_charts
+from pruneviz.charts import patterns as pattern_charts
+from pruneviz.charts import truth as truth_charts
+from pruneviz.recipe import Recipe
+from pruneviz.report import Curve
+from pruneviz.studio import bench, catalogue, curves, insight, panels, show, stage, words
+from pruneviz.studio.scrubber import scrubber
+
+
+def amounts(recipe: Recipe) -> dict[str, float]:
+    """Each criterion's amount: its own, or the one that all share."""
+    own = dict(recipe.unlinked)
+    return {key: own.get(key, recipe.amount) for key in catalogue.order(recipe.granularity)}
+
+
+def names() -> dict[str, str]:
+    return {key: one.name for key, one in catalogue.criteria().items()}
+
+
+def sliders(recipe: Recipe) -> None:
+    """A live slider for each criterion, and their curves in one chart; at N:M a row for each."""
+    if ":" in recipe.granularity:
+        rows = {names()[key]: stage.pair(replace(recipe, criterion=key)) for key in catalogue.order(recipe.granularity)}
+        st.title(words.compared_patterns(recipe.granularity), anchor=False)
+        show.chart(pattern_charts.patterns(rows, names()[recipe.criterion]), key="patterns")
+        return
+    offered = curves.compared(recipe, amounts(recipe))
+    st.title(words.compared(offered), anchor=False)
+    cards = [panels.criterion(names()[one.key], one) for one in offered]
+    scrubber(cards, key="criteria", linked=bench.linked(), on_commit=bench.take_commit)
+    st.markdown(words.compared_help(offered))
+    curves.watch([one.curve for one in offered])
+    measure = catalogue.kind(recipe.granularity).measure
+    drawn = [_by_units(one.curve) if recipe.granularity in catalogue.UNITS else one.curve for one in offered]
+    show.chart(criteria_charts.curves(drawn, names(), amounts(recipe), measure=measure), key="curves")
+
+
+def _by_units(curve: Curve) -> Curve:
+    """The curve over the share of units that go, not over the share of weights that this comes to."""
+    return replace(curve, points=tuple(replace(point, sparsity=point.amount) for point in curve.points))
+
+
+def disagreement(recipe: Recipe) -> None:
+    """How much of what two criteria remove is the same, and where they part."""
+    pair, at = (recipe.criterion, recipe.against), amounts(recipe)
+    order = catalogue.order(recipe.granularity)
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="pair"):
+        bench.choose("criterion", "criterion", order, names().get)
+        bench.choose("against", "against", order, names().get)
+    left, right = st.columns(2, gap="large")
+    with left:
+        show.chart(criteria_charts.agreement(insight.agreement(recipe, at), names()), key="agreement")
+        st.markdown(words.agreement(catalogue.kind(recipe.granularity).many))
+    if ":" in recipe.granularity:
+        return  # a pattern has no order of leaving, only a choice within every M
+    with right:
+        ranks, n, many = insight.ranks(recipe, pair)
+        of, called, shares = zip(*((ranks[key], names()[key], at[key]) for key in pair), strict=True)
+        show.chart(criteria_charts.disagreement(of, n, called, shares, many), key="disagreement")
+
+
+def one_weight(recipe: Recipe) -> None:
+    """One weight: what each criterion says of it, and what happens to the loss along it."""
+    layers = insight.layer_sizes(recipe.subject)
+    with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="picking"):
+        last = [*layers][-1]
+        layer = bench.select("layer of the weight", "layer", [*layers], lambda one: layers[one][0], shown=last, width=260)
+        index = bench.number("weight", "pick", 0, layers[layer][1] - 1, width=170)
+        another = {"layer": layer, "pick": insight.next_pick(recipe, layer, index)}
+        st.button("Another weight", key="another", on_click=bench.change, kwargs=another)
+    story = insight.story(recipe, layer, index)
+    left, right = st.columns(2, gap="large")
+    with left:
+        show.table(words.story(story, names()), "What each criterion says of this weight, and what happens")
+        st.markdown(words.taylor())
+    with right:
+        show.chart(truth_charts.along_weight(story), key="along")
+
+
+def truth(recipe: Recipe) -> None:
+    """What the two criteria predicted, against what happens when one weight, or one unit, goes alone."""
+    if recipe.granularity in catalogue.UNITS:
+        st.markdown(words.leaving_out(catalogue.kind(recipe.granularity)))
+        trouble = insight.unit_truth_trouble(recipe)
+        if trouble:
+            st.caption(trouble)
+            return
+        _predictions(recipe, show.progress("Leaving out one at a time …", lambda told: insight.unit_truth(recipe, told)))
+        return
+    st.markdown(words.deleting())
+    counts = sorted({0, 200, 500, 2000, recipe.sampled})
+    bench.choose("weights deleted, one at a time", "sampled", counts, words.how_many)
+    if recipe.sampled:
+        _predictions(recipe, show.progress("Deleting weights one at a time …", lambda told: insight.deletions(recipe, told)))
+
+
+def _predictions(recipe: Recipe, found) -> None:
+    one, many = catalogue.kind(recipe.granularity).one, catalogue.kind(recipe.granularity).many
+    for at, (place, key) in enumerate(zip(st.columns(2, gap="large"), (recipe.criterion, recipe.against), strict=True)):
+        with place:
+            in_loss = catalogue.criteria()[key].in_loss and recipe.granularity not in catalogue.UNITS
+            drawn = truth_charts.predicted_against_true(found, key, names(), in_loss=in_loss, nouns=(one, many))
+            show.chart(drawn, key=f"true-{at}")
+    st.markdown(words.spearman(found, names(), many))

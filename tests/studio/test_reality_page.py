@@ -1,0 +1,250 @@
+"""The page «Reality check»: a worker of its own measures, the page shows what is known, and says what is not."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pruneviz import truth_file
+from pruneviz.recipe import Recipe
+from pruneviz.studio import reality
+from pruneviz.studio import reality_words as words
+from tests.charts.test_reality import EMPTY, STAGES, WHOLE
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = "pages/decide/reality.py"
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    reality._measuring.clear()
+    yield
+    reality._measuring.clear()
+
+
+def opened(**query: str) -> AppTest:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=180)
+    for key, value in {"m": "digits_mlp", **query}.items():
+        app.query_params[key] = value
+    app.run()
+    return app.switch_page(PAGE).run()
+
+
+def answers(monkeypatch, truth, **how) -> list[Recipe]:
+    """The worker's part is played by a Truth made by hand; returns the Recipes that were asked for."""
+    asked = []
+
+    def run(found):
+        asked.append(found.recipe)
+        fits = truth and replace(truth, smaller_granularity=truth.smaller_granularity and "neuron")  # what an MLP has
+        found.truth, found.done, found.words = fits, 0.5, "timing"
+        for key, value in how.items():
+            setattr(found, key, value)
+
+    monkeypatch.setattr(reality, "_run", run)
+    return asked
+
+
+def said(app: AppTest) -> str:
+    return " ".join(one.value for one in [*app.title, *app.markdown, *app.caption, *app.error, *app.info, *app.warning])
+
+
+def settled(app: AppTest) -> AppTest:
+    """The page once its measurement has ended."""
+    for _ in range(100):
+        if any(button.key == "again" for button in app.button):
+            return app
+        time.sleep(0.05)
+        app.run()
+    raise AssertionError(said(app))
+
+
+def test_the_title_is_the_finding_and_every_chart_has_words_and_a_table(monkeypatch):
+    answers(monkeypatch, WHOLE)
+    app = settled(opened(s="80"))
+    assert not app.exception, app.exception
+    assert app.title[0].value.startswith("80% zeros, same milliseconds; stored sparse, 10% less time")
+    charts = app.get("plotly_chart")
+    assert len(charts) == 3 and all(len(chart.proto.alt) > 40 for chart in charts)
+    assert len(app.expander) >= 3
+    text = said(app)
+    for sentence in ("Measured on A processor: 2 of 4 threads", "Often said", "60% of the multiplications gone, 30% less"):
+        assert sentence in text
+    assert "50% of the promised speed arrives" in text and "Speed is not all" in text
+
+
+@pytest.mark.parametrize("stage", [*STAGES])
+@pytest.mark.parametrize("query", [{}, {"g": "neuron", "s": "30"}, {"g": "2:4"}])
+def test_the_page_stands_at_every_stage_and_granularity(monkeypatch, stage, query):
+    answers(monkeypatch, STAGES[stage])
+    app = settled(opened(**query))
+    assert not app.exception, app.exception
+    assert app.title[0].value and len(app.get("plotly_chart")) <= 3
+
+
+def test_what_was_chosen_is_what_is_measured(monkeypatch):
+    asked = answers(monkeypatch, WHOLE)
+    app = settled(opened(s="80", batch="8", threads="1"))
+    assert asked[-1] == Recipe(subject="digits_mlp", amount=0.8, batch=8, threads=1)
+    app.number_input(key="batch").set_value(16).run()
+    settled(app)
+    assert asked[-1].batch == 16 and app.query_params["batch"] == "16"
+    app.segmented_control(key="amount").set_value(0.9).run()
+    settled(app)
+    assert asked[-1].amount == 0.9 and len(asked) == 3
+    app.run()
+    assert len(asked) == 3  # what is known is not measured again
+
+
+def test_a_measurement_can_be_stopped_and_begun_again(monkeypatch):
+    started = []
+
+    def run(found):
+        started.append(found)
+        found.truth = EMPTY
+        while not reality._over(found, time.monotonic()):
+            time.sleep(0.01)
+
+    monkeypatch.setattr(reality, "_run", run)
+    app = opened()
+    assert app.button(key="cancel")
+    app.button(key="cancel").click().run()
+    settled(app)
+    assert "was stopped" in said(app) and not app.exception
+    app.button(key="again").click().run()
+    assert len(started) == 2 and app.button(key="cancel")
+    reality.stop(started[-1])
+
+
+def test_trouble_is_a_sentence(monkeypatch):
+    answers(monkeypatch, None, trouble="The measurement ended early: no memory")
+    app = settled(opened())
+    assert not app.exception and app.error[0].value == "The measurement ended early: no memory"
+
+
+def test_one_measurement_at_a_time_and_nobody_waits_for_one_that_nobody_watches(monkeypatch):
+    monkeypatch.setattr(reality, "UNSEEN", 0.3)
+    monkeypatch.setattr(reality, "TICK", 0.05)
+    running = []
+
+    def run(found):
+        running.append(found)
+        assert len(running) == 1
+        while not reality._over(found, time.monotonic()):
+            time.sleep(0.01)
+        running.remove(found)
+
+    monkeypatch.setattr(reality, "_run", run)
+    first, second = (reality.measured(Recipe(subject="digits_mlp", amount=amount)) for amount in (0.1, 0.2))
+    time.sleep(0.15)
+    assert running == [first] and "waiting" in second.words
+    for _ in range(100):
+        if first.ended and second.ended:
+            break
+        time.sleep(0.05)
+    assert first.left and second.left and not running
+    again = reality.measured(first.recipe)
+    assert again is not first and not again.left  # whoever comes back finds it begun anew
+    reality.stop(again)
+
+
+def test_a_worker_of_its_own_measures(monkeypatch):
+    monkeypatch.setattr(reality, "SECONDS", 0.05)
+    found = reality.Measuring(Recipe(subject="digits_mlp", granularity="neuron", amount=0.5, batch=2, threads=1))
+    reality._run(found)
+    assert found.truth.complete and not found.trouble and found.done == 1.0
+    assert (found.truth.batch, found.truth.machine.threads, found.truth.smaller_granularity) == (2, 1, "neuron")
+
+
+def test_a_worker_that_fails_says_why():
+    found = reality.Measuring(Recipe(subject="nobody"))
+    reality._run(found)
+    assert found.trouble.startswith("The measurement ended early: unknown subject nobody")
+
+
+def test_a_worker_is_ended_when_nobody_looks(monkeypatch):
+    monkeypatch.setattr(reality, "UNSEEN", 0.0)
+    found = reality.Measuring(Recipe(subject="digits_mlp"))
+    started = time.monotonic()
+    reality._run(found)
+    assert found.left and not found.trouble and time.monotonic() - started < 20
+
+
+def test_the_command_is_what_a_terminal_takes(monkeypatch):
+    from pruneviz.__main__ import _parser, _recipe
+
+    recipe = Recipe(
+        subject="digits_mlp", criterion="gradient", granularity="neuron", scope="layer", amount=0.3, pool="max", floor=0,
+        gone=("fc1:3",), back=("fc1:5",), spared=("fc2.weight",), overrides=(("fc1.weight", 0.25),), seed=7,
+        batch=8, threads=1,
+    )  # fmt: skip
+    words_of = reality.arguments(recipe)
+    chosen = _parser().parse_args([*words_of, "--json"])
+    assert replace(_recipe(chosen, "training", chosen.amount), batch=chosen.batch, threads=chosen.threads) == recipe
+    assert reality.command(Recipe(subject="digits_mlp", amount=0.8)).startswith(
+        "python -m pruneviz time --subject=digits_mlp"
+    )
+
+
+def test_a_batch_fits_into_memory(monkeypatch):
+    assert reality.most("digits_mlp") == 4096 and not reality.takes_tokens("digits_mlp")
+    asked = answers(monkeypatch, WHOLE)
+    monkeypatch.setattr(reality, "most", lambda _: 64)
+    settled(opened(batch="4096", len="128"))
+    assert asked[-1].batch == 64 and asked[-1].length == 0
+
+
+class Given:
+    """What a visitor dropped."""
+
+    def __init__(self, data: bytes):
+        self.data = data
+
+    def getvalue(self) -> bytes:
+        return self.data
+
+
+@pytest.mark.parametrize("other", [WHOLE, replace(WHOLE, amount=0.5, granularity="filter", subject_sha256="another")])
+def test_a_file_from_another_machine_is_shown_beside(monkeypatch, other):
+    answers(monkeypatch, WHOLE)
+    written = json.dumps(truth_file.to_table(replace(other, machine=replace(other.machine, processor="Elsewhere")))).encode()
+    monkeypatch.setattr(reality.st, "file_uploader", lambda *_, **__: Given(written))
+    app = settled(opened(s="80"))
+    assert not app.exception, app.exception
+    assert len(app.get("plotly_chart")) == 4 and "Measured on Elsewhere" in said(app)
+    assert bool(app.warning) == (other is not WHOLE)
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"[1", b"\xff", json.dumps({"kind": "pruneviz time", "version": 1}).encode()])
+def test_a_file_that_cannot_be_shown_is_a_sentence(monkeypatch, data):
+    answers(monkeypatch, WHOLE)
+    monkeypatch.setattr(reality.st, "file_uploader", lambda *_, **__: Given(data))
+    app = settled(opened(s="80"))
+    assert not app.exception and app.error[0].value.startswith("this file cannot be shown")
+    assert len(app.get("plotly_chart")) == 3
+
+
+@pytest.mark.parametrize(
+    ("stage", "said"),
+    [
+        ("nothing yet", "What is removing 80% of the weights worth on this machine?"),
+        ("no smaller network", "80% zeros, same milliseconds."),
+        ("slower", "80% zeros, 30% more time (1.30 × slower); really smaller, 40% more time (1.40 × slower)."),
+        (
+            "one batch",
+            "80% zeros, same milliseconds; only the really smaller network is faster: 10% less time (1.11 × faster).",
+        ),
+    ],
+)
+def test_headlines_say_what_was_measured(stage, said):
+    assert words.headline(Recipe(amount=0.8), STAGES[stage]) == said
+
+
+def test_a_busy_machine_is_named():
+    busy = replace(WHOLE, machine=replace(WHOLE.machine, load=3.5))
+    assert "The machine was busy" in words.setting(busy) and "busy" not in words.setting(WHOLE)
