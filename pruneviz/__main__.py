@@ -1,4 +1,4 @@
-"""The same engine without a screen: evaluate, curve, doctor. JSON on standard output, an error as one sentence, exit 2."""
+"""The same engine without a screen: evaluate, curve, export, time, doctor. JSON out; an error is one sentence, exit 2."""
 
 from __future__ import annotations
 

@@ -46,7 +46,6 @@ class Recipe:
     pick: int = -1
     sampled: int = 0
     guess: int = -1
-    unit: str = ""
     batch: int = 32
     length: int = 0
     threads: int = 0
@@ -110,7 +109,6 @@ SHORT = {
     "pick": "pick",
     "sampled": "k",
     "guess": "guess",
-    "unit": "u",
     "batch": "batch",
     "length": "len",
     "threads": "threads",
@@ -124,7 +122,20 @@ _OFFERED = {
 }
 
 
-LOOKS = ("layer", "shape", "axis", "apart", "unlinked", "against", "pick", "sampled", "guess", "unit", "batch", "length", "threads")
+LOOKS = (
+    "layer",
+    "shape",
+    "axis",
+    "apart",
+    "unlinked",
+    "against",
+    "pick",
+    "sampled",
+    "guess",
+    "batch",
+    "length",
+    "threads",
+)
 """The fields that say how it is looked at: no measured number depends on them."""
 
 

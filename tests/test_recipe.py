@@ -38,7 +38,6 @@ recipes = st.builds(
     floor=st.integers(0, 1),
     gone=st.lists(names, max_size=3, unique=True).map(tuple),
     back=st.lists(names, max_size=3, unique=True).map(tuple),
-    unit=st.just("") | names,
     batch=st.integers(1, 4096),
     length=st.integers(0, 65536),
     threads=st.integers(0, 1024),
@@ -68,10 +67,8 @@ def test_nonsense_gives_a_recipe_and_a_word(query):
         ({"m": "digits_mlp", "c": "obd", "s": "80"}, Recipe(subject="digits_mlp", criterion="obd", amount=0.8)),
         ({"s": "92.5", "p": "lamp"}, Recipe(amount=0.925, scope="lamp")),
         (
-            {"g": "filter", "pool": "l1", "floor": "0", "gone": "conv1:3~conv2:17", "back": "conv1:5", "u": "conv1:3"},
-            Recipe(
-                granularity="filter", pool="l1", floor=0, gone=("conv1:3", "conv2:17"), back=("conv1:5",), unit="conv1:3"
-            ),
+            {"g": "filter", "pool": "l1", "floor": "0", "gone": "conv1:3~conv2:17", "back": "conv1:5"},
+            Recipe(granularity="filter", pool="l1", floor=0, gone=("conv1:3", "conv2:17"), back=("conv1:5",)),
         ),
         ({"own": "conv1.weight:30~fc.weight:0.5"}, Recipe(overrides=(("conv1.weight", 0.3), ("fc.weight", 0.005)))),
         (

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -26,9 +24,6 @@ from pruneviz.engine.subject import Subject
 from pruneviz.engine.unit_ranking import UnitRanking, rank_units
 from pruneviz.recipe import Recipe
 from pruneviz.report import Curve, CurvePoint, LayerReport, Report, Score
-
-_structures: WeakKeyDictionary[Subject, dict[str, Structure]] = WeakKeyDictionary()
-_lock = threading.Lock()
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,11 +51,7 @@ class Standing:
 
 def structure_of(subject: Subject, kind: str) -> Structure:
     """The units of a subject, looked for once."""
-    with _lock:
-        found = _structures.setdefault(subject, {})
-    if kind not in found:
-        found[kind] = find.of(subject, kind)
-    return found[kind]
+    return find.of(subject, kind)
 
 
 def check(subject: Subject, recipe: Recipe) -> None:
@@ -69,9 +60,10 @@ def check(subject: Subject, recipe: Recipe) -> None:
     kind = recipe.granularity if recipe.granularity in KINDS else ""
     chosen = criteria.find(recipe.criterion)
     if chosen.units and kind not in chosen.units:
+        here = unit_report.MANY.get(recipe.granularity, "weights")
         raise ValueError(
-            f"criterion {recipe.criterion!r} scores {' and '.join(chosen.units)}, not {recipe.granularity}; there are "
-            f"{', '.join(criteria.offered(recipe.granularity))}"
+            f"{recipe.criterion.replace('_', ' ')} scores {_listed([unit_report.MANY[one] for one in chosen.units])}, not "
+            f"{here}; choose one of {', '.join(criteria.offered(recipe.granularity))}"
         )
     scopes.find(recipe.scope, units=bool(kind))
     if recipe.calibration not in ("training", "held-out"):
@@ -86,13 +78,20 @@ def check(subject: Subject, recipe: Recipe) -> None:
             raise ValueError(f"{subject.title} has no layer {name!r}; there are {', '.join(sorted(known))}")
 
 
+def _listed(words: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
 def _check_units(subject: Subject, recipe: Recipe, kind: str) -> set[str]:
     """Refuses units that there are not; returns the names of groups, which amounts of their own may name."""
+    from pruneviz.engine import unit_evidence
+
     granularity.find_pool(recipe.pool)
     structure = structure_of(subject, kind)
     if not structure.units:
         reasons = "; ".join(dict.fromkeys(f"{group.label}: {group.reason}" for group in structure.groups))
         raise ValueError(f"{subject.title} has no {kind} that can go{f' ({reasons[:400]})' if reasons else ''}")
+    unit_evidence.refuse(subject, structure, criteria.find(recipe.criterion))
     sizes = {group.name: group.units for group in structure.removable}
     for unit in (*recipe.gone, *recipe.back):
         name, _, index = unit.rpartition(":")
@@ -102,8 +101,15 @@ def _check_units(subject: Subject, recipe: Recipe, kind: str) -> set[str]:
     return {group.name for group in structure.groups}
 
 
-def stand(subject: Subject, recipe: Recipe) -> Standing:
-    """Scores and ranks every prunable weight, or unit. Depends on everything in the Recipe but the amounts."""
+def stand(
+    subject: Subject, recipe: Recipe, told: Callable[[int, int], None] | None = None,
+    units: Mapping[str, np.ndarray] | None = None,
+) -> Standing:  # fmt: skip
+    """Scores and ranks every prunable weight, or unit. Depends on everything in the Recipe but the amounts.
+
+    `told(done, all)` hears how far a criterion is that goes unit by unit; `units` are such a criterion's scores [U] by group
+    where they are known already, under whatever scope.
+    """
     check(subject, recipe)
     chosen = criteria.find(recipe.criterion)
     parts = split(subject, chosen, calibration=recipe.calibration, seed=recipe.seed)
@@ -111,13 +117,14 @@ def stand(subject: Subject, recipe: Recipe) -> Standing:
     if recipe.nonfinite == "refuse":
         _refuse_nonfinite(subject)
     if chosen.units:
-        units = _unit_scores(subject, recipe, parts)
+        units = units or _unit_scores(subject, recipe, parts, told)
         ranking = _rank_units(subject, recipe, units)
         return Standing(ranking, parts, (), time.perf_counter() - started, "", ranking.structure)
     scores, gathered = evidences.scores(subject, chosen, *_calibration(subject, parts), seed=recipe.seed)
     if recipe.granularity in KINDS:
         structure = structure_of(subject, recipe.granularity)
         units = granularity.pool(structure, granularity.named(subject.layers, scores), recipe.pool)
+        units = {name: np.where(np.isfinite(one), one, np.nan) for name, one in units.items()}  # what is broken goes first
         ranking = _rank_units(subject, recipe, units)
         return Standing(ranking, parts, (), time.perf_counter() - started, gathered.curvature, structure)
     if recipe.granularity != "weight":
@@ -139,12 +146,14 @@ def _rank_units(subject: Subject, recipe: Recipe, scores: dict[str, np.ndarray])
     return rank_units(structure, scores, subject.layers, scope=recipe.scope, floor=recipe.floor)
 
 
-def _unit_scores(subject: Subject, recipe: Recipe, parts: Split) -> dict[str, np.ndarray]:
+def _unit_scores(
+    subject: Subject, recipe: Recipe, parts: Split, told: Callable[[int, int], None] | None
+) -> dict[str, np.ndarray]:
     """The scores of a criterion that looks at units themselves."""
     from pruneviz.engine import unit_evidence
 
     structure, chosen = structure_of(subject, recipe.granularity), criteria.find(recipe.criterion)
-    found = unit_evidence.gather(subject, structure, chosen, *_calibration(subject, parts), seed=recipe.seed)
+    found = unit_evidence.gather(subject, structure, chosen, *_calibration(subject, parts), seed=recipe.seed, told=told)
     return {name: scores.numpy() for name, scores in found.items()}
 
 
@@ -195,7 +204,11 @@ def evaluate(subject: Subject, recipe: Recipe, standing: Standing, workspace: Wo
         subject_sha256=subject.sha256,
         score=_score(workspace.task.metric, measured, dense),
         seconds=time.perf_counter() - started,
-        notes=(*unit_report.notes(recipe, standing.ranking), *_notes(subject, layers, removed, energy, standing), *words),
+        notes=(
+            *unit_report.notes(subject, recipe, standing.ranking),
+            *_notes(subject, layers, removed, energy, standing),
+            *words,
+        ),
         groups=groups,
         units=sum(len(one) for one in units.values()),
         units_removed=sum(int((~one).sum()) for one in units.values()),

@@ -83,6 +83,7 @@ class Workspace:
         self._out = self._source.clone()
         self._places = _point(self._network, subject, self._out)
         self._silencers: dict[str, silence.Silencer] = {}
+        self._broken: dict[str, np.ndarray] = {}
         self._active: silence.Silencer | None = None
 
     def amount(
@@ -137,7 +138,8 @@ class Workspace:
         silencer = self._silencers.get(structure.granularity)
         if silencer is None or silencer.structure is not structure:
             silencer = self._silencers[structure.granularity] = self._silencer(structure, ranking)
-        if not silencer.possible:
+        # While a unit with a NaN stays, it may multiply by it what is silent: only who leaves the readers out is right.
+        if not silencer.possible or (self._broken[structure.granularity] & ~gone).any():
             return self._plainly(structure, ranking.split(~gone))
         if self._active is not silencer:
             self._rest()
@@ -161,9 +163,11 @@ class Workspace:
         """A silencer for these units, checked: what it silences is heard by nobody, and all else is as it was."""
         self._rest()
         weights = silence.Store(self._source, self._out, self._places)
+        broken = np.concatenate([np.zeros(0, bool), *silenced.broken(self.subject.network, structure).values()])
+        self._broken[structure.granularity] = broken
         silencer = silence.Silencer(self._network, structure, weights, self._folded)
         if silencer.possible:
-            gone = silence.trial(structure)
+            gone = silence.trial(structure) | broken
             inputs = _channels_last(self.subject.held_out.inputs(self._measured[:4]))
             self._out.copy_(self._source)
             with torch.inference_mode():

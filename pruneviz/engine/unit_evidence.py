@@ -7,9 +7,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from pruneviz.engine import calibration, cost, gates, leave_one_out, stream
+from pruneviz.engine import calibration, cost, gates, leave_one_out, stream, unit_report
 from pruneviz.engine.calibration import Calibration
 from pruneviz.engine.criterion import Criterion, UnitEvidence, UnitNeed
+from pruneviz.engine.splits import CALIBRATION_SAMPLES
 from pruneviz.engine.structure.units import NOBODY, Group, Structure
 from pruneviz.engine.subject import Subject
 from pruneviz.engine.working import private
@@ -68,6 +69,16 @@ def used(subject: Subject, structure: Structure, need: UnitNeed, data: Calibrati
     if need == "leave_one_out":
         return leave_one_out.samples(structure, len(data), macs)
     return min(len(data), max(FEWEST, int(WORK / max(1.0, macs))))
+
+
+def refuse(subject: Subject, structure: Structure, criterion: Criterion) -> None:
+    """Refuses, in one sentence and before anything is measured, a criterion that cannot judge these units."""
+    if "bn_scale" in criterion.needs:
+        for group in structure.removable:
+            _bn_scale(subject, group)
+    if "leave_one_out" in criterion.needs:
+        data = subject.held_out if subject.training is None else subject.training
+        leave_one_out.samples(structure, min(CALIBRATION_SAMPLES, len(data)), unit_report.counted(subject).macs)
 
 
 def _influence(subject: Subject, structure: Structure, data: Calibration, told: Told | None) -> dict[str, Tensor]:

@@ -11,6 +11,7 @@ from torch import nn
 
 from pruneviz.engine import cost as costs
 from pruneviz.engine.pattern import PatternRanking
+from pruneviz.engine.structure import emptied
 from pruneviz.engine.structure.units import NOBODY, Group, Kept, Part, Structure
 from pruneviz.engine.subject import Subject
 from pruneviz.engine.unit_ranking import NEVER, UnitRanking, groups_of
@@ -100,11 +101,11 @@ def _word(module: nn.Module, place: str, part: Part, key: str) -> str:
     return f"own kernel of {place}" if getattr(module, "groups", 1) > 1 else f"{key} of {place}"
 
 
-def notes(recipe: Recipe, ranking: object) -> tuple[str, ...]:
+def notes(subject: Subject, recipe: Recipe, ranking: object) -> tuple[str, ...]:
     """What a visitor should know about a setting of units, or of a pattern."""
     if isinstance(ranking, PatternRanking):
         return _dense(ranking)
-    return _warnings(recipe, ranking) if isinstance(ranking, UnitRanking) else ()
+    return _warnings(subject, recipe, ranking) if isinstance(ranking, UnitRanking) else ()
 
 
 def _dense(ranking: PatternRanking) -> tuple[str, ...]:
@@ -113,20 +114,51 @@ def _dense(ranking: PatternRanking) -> tuple[str, ...]:
     return (f"All weights stay in {', '.join(ranking.dense)}: inputs that are no multiple of {ranking.of} fit no pattern.",)
 
 
-def _warnings(recipe: Recipe, ranking: UnitRanking) -> tuple[str, ...]:
+def _warnings(subject: Subject, recipe: Recipe, ranking: UnitRanking) -> tuple[str, ...]:
     structure, own = ranking.structure, recipe.own_amounts()
     many, found = MANY[structure.granularity], []
     kept = ranking.kept(recipe.amount, own, recipe.gone, recipe.back)
-    empty = [structure.group(name).label for name, mine in kept.items() if not mine.any()]
-    if empty and structure.granularity == "layer":
-        found.append(f"No layer is left in {', '.join(empty)}: what comes in goes out as it is.")
-    elif empty:
-        found.append(f"No {structure.granularity} is left in {', '.join(empty)}: nothing of the input gets past.")
+    if emptied.groups(structure, kept):
+        found += _emptied(subject, structure, kept)
     held = ranking.held(recipe.amount, own, recipe.gone, recipe.back)
     if held:
         more = f"{held:,} more {many} would have gone" if held > 1 else f"1 more {structure.granularity} would have gone"
-        found.append(f"{more}; one of each group is kept, because an empty group lets nothing pass.")
+        found.append(f"{more}; one of each group is kept unless you say --floor 0.")
     without = [name for name, share in own.items() if share and not groups_of(structure, ranking.layers, name)]
     if without:
         found.append(f"{', '.join(without)} has an amount of its own, but makes no {many} that can go.")
     return tuple(found)
+
+
+AROUND = {
+    "filter": "only what goes round them gets past",
+    "neuron": "only what goes round them gets past",
+    "head": "its attention adds nothing of the input any more",
+    "layer": "what comes in goes out as it is",
+}
+"""What an emptied group means for what comes after it."""
+
+
+def _emptied(subject: Subject, structure: Structure, kept: Kept) -> list[str]:
+    """Which groups are empty, whether anything gets past them, and whether a network without them can be built."""
+    network, inputs = subject.skeleton().eval(), subject.held_out.inputs(slice(0, 2))
+    without = emptied.impossible(network, structure, kept, inputs)
+    others = [one for one in emptied.groups(structure, kept) if one not in without]
+    shut = structure.granularity != "layer" and emptied.blocks_all(network, structure, kept, inputs)
+    found = []
+    if without:
+        found.append(
+            f"No {structure.granularity} is left in {_labels(without)}: a network without them cannot be built, so this "
+            "setting can be looked at but not removed."
+        )
+    if others and not shut:
+        found.append(f"No {structure.granularity} is left in {_labels(others)}: {AROUND[structure.granularity]}.")
+    elif others:
+        found.append(f"No {structure.granularity} is left in {_labels(others)}.")
+    if shut:
+        found.append("Nothing of the input gets past: every sample gets the same answer.")
+    return found
+
+
+def _labels(groups: Sequence[Group]) -> str:
+    return ", ".join(one.label for one in groups)

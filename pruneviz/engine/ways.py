@@ -96,7 +96,11 @@ def dense(subject: Subject) -> nn.Module:
 
 
 def with_zeros(subject: Subject, masks: Mapping[str, np.ndarray]) -> nn.Module:
-    """The network with zeros where weights went, stored as before."""
+    """The network with zeros where weights went, stored as before.
+
+    Filters, neurons and heads are silent then, because who read them reads nothing. A layer is not: its weights are zero,
+    but its biases and norms still speak, so this is not the network in which the layer is passed by.
+    """
     network = dense(subject)
     for layer in subject.layers:
         weight = subject.parameter(layer)

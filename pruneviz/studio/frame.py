@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from pruneviz import findings
+from pruneviz.recipe import Recipe
 from pruneviz.report import Report
-from pruneviz.studio import bench, catalogue, kitchen, link
+from pruneviz.studio import bench, catalogue, kitchen, link, show
 
 PAGES = (
     ("pages/start/slider.py", "Slider", "slider"),
@@ -30,9 +31,22 @@ def open_page() -> None:
         _menu(pages, page)
         for said in bench.words():
             st.warning(said)
+        _wait(recipe)
         _strip(kitchen.first_report(recipe))
     bench.keep_link()  # before the page: whoever copies the link while a slow page still draws gets all of it
     page.run()
+
+
+def _wait(recipe: Recipe) -> None:
+    """Where a criterion measures unit by unit: a bar that moves, and a way out."""
+    if kitchen.known(recipe):
+        return
+    place = st.empty()
+    with place.container():
+        st.button("Cancel, and judge by magnitude", key="cancel", on_click=bench.change, kwargs={"criterion": "magnitude"})
+        said = f"Leaving out each {catalogue.kind(recipe.granularity).one} …"
+        show.progress(said, lambda told: kitchen.standing_of(recipe, lambda done, of: told(done / of)))
+    place.empty()
 
 
 def _menu(pages: list, current) -> None:
@@ -104,6 +118,7 @@ def _style() -> None:
         ".st-key-strip{border-block:1px solid rgba(128,128,128,.25);padding-block:.5rem;column-gap:2.25rem}"
         ".st-key-frame{gap:.5rem}"
         ".katex-display{overflow:visible!important}"
+        "[data-testid='stCaptionContainer']{opacity:.75!important}"
         "@media(max-width:640px){.st-key-strip{column-gap:1.25rem}}"
         "[data-testid='stHeader']{background:none;height:2.5rem;min-height:2.5rem}"
         "</style>"

@@ -92,16 +92,18 @@ def unit_truth_trouble(recipe: Recipe) -> str:
     return kitchen.trouble(replace(kitchen.measured_part(recipe), criterion=LEFT_OUT, gone=(), back=())) or ""
 
 
-def unit_truth(recipe: Recipe, told: Callable[[float], None]) -> Deletions:
+def unit_truth_known(recipe: Recipe) -> bool:
+    """Whether the units were left out one by one already."""
+    return kitchen.known(replace(kitchen.measured_part(recipe), criterion=LEFT_OUT))
+
+
+def unit_truth(recipe: Recipe, pair: tuple[str, str], told: Callable[[float], None]) -> Deletions:
     """Every unit left out alone, beside what two criteria said of it."""
     from scipy.stats import spearmanr
 
     started, asked = time.perf_counter(), kitchen.measured_part(recipe)
-    truth = kitchen.standing_of(replace(asked, criterion=LEFT_OUT))
-    said = {
-        key: kitchen.standing_of(replace(asked, criterion=key)).ranking.scores for key in (recipe.criterion, recipe.against)
-    }
-    told(1.0)
+    truth = kitchen.standing_of(replace(asked, criterion=LEFT_OUT), lambda done, of: told(done / of))
+    said = {key: kitchen.standing_of(replace(asked, criterion=key)).ranking.scores for key in pair}
     true, groups = truth.ranking.scores, truth.structure.removable
     rho = {
         key: float(spearmanr(one, np.abs(true)).statistic) if np.ptp(one) and np.ptp(true) else 0.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import streamlit as st
@@ -84,10 +84,52 @@ STANDS_ON = ("subject", "criterion", "granularity", "scope", "pool", "floor", "c
 """What of a Recipe decides where every weight or unit stands. The amount is not among it."""
 
 
-def standing_of(recipe: Recipe):
-    """Where every weight or unit stands."""
-    chosen = {name: getattr(recipe, name) for name in STANDS_ON} | {"calibration": calibration_of(recipe)}
-    return _standing(Recipe(**chosen))
+def standing_of(recipe: Recipe, told=None):
+    """Where every weight or unit stands; `told(done, all)` hears how far a criterion is that goes unit by unit."""
+    key = _stands_on(recipe)
+    if recipe.criterion not in PATIENT:
+        return _standing(key)
+    place = _place(_scored_by(key))
+    with place.lock:
+        if key not in place.standings:
+            from pruneviz.engine import evaluate
+
+            found = evaluate.stand(subject(key.subject), key, told, place.scores)
+            place.scores = found.ranking.split(found.ranking.scores)
+            place.standings[key] = found
+    return place.standings[key]
+
+
+def known(recipe: Recipe) -> bool:
+    """Whether nobody has to wait long for where the units stand: it is quick, or was measured already."""
+    return recipe.criterion not in PATIENT or _place(_scored_by(_stands_on(recipe))).scores is not None
+
+
+def _stands_on(recipe: Recipe) -> Recipe:
+    return Recipe(**{name: getattr(recipe, name) for name in STANDS_ON} | {"calibration": calibration_of(recipe)})
+
+
+def _scored_by(key: Recipe) -> Recipe:
+    """Without what only ranks: who competes with whom does not change what leaving a unit out costs."""
+    return replace(key, scope="global", floor=1, pool="mean")
+
+
+PATIENT = ("leave_one_out",)
+"""Criteria that measure every unit by itself. They are waited for under a bar that moves, and can be left."""
+
+
+@dataclass
+class _Place:
+    """Where what takes long is kept. It is filled outside of the cache, so that its progress can be shown meanwhile."""
+
+    lock: threading.Lock
+    scores: dict | None = None
+    standings: dict = field(default_factory=dict)
+
+
+@st.cache_resource(max_entries=24, show_spinner=False)
+def _place(recipe: Recipe) -> _Place:
+    return _Place(threading.Lock())
 
 
 def calibration_of(recipe: Recipe) -> str:
@@ -234,7 +276,8 @@ def trouble(recipe: Recipe) -> str | None:
         from pruneviz.engine import evaluate
 
         evaluate.check(subject(recipe.subject), recipe)
-        standing_of(recipe)
+        if recipe.criterion not in PATIENT:
+            standing_of(recipe)
     except (ValueError, OSError, RuntimeError) as problem:
         return " ".join(str(problem).split()).replace("use --nonfinite remove", "add nf=remove to the link")
     return None

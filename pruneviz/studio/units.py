@@ -157,7 +157,17 @@ def alone_known(recipe: Recipe) -> dict[str, Alone]:
     if not place.done:
         return {}
     points, lost, won = (ranking.split(one) for one in (place.points, place.lost, place.won))
-    return {name: Alone(points[name], lost[name], won[name]) for name in points}
+    return {name: Alone(points[name], lost[name], won[name], fragile(lost[name], won[name])) for name in points}
+
+
+def fragile(lost: np.ndarray, won: np.ndarray) -> np.ndarray:
+    """Whether more samples turn wrong than right [U] than chance explains: the one-sided exact sign test at 5 %
+    (McNemar 1947 on paired samples); never where nothing was measured."""
+    from scipy.stats import binom
+
+    known = np.isfinite(lost) & np.isfinite(won)
+    bad, good = np.where(known, lost, 0), np.where(known, won, 0)
+    return known & (bad > good) & (binom.cdf(good, bad + good, 0.5) < 0.05)
 
 
 def alone_missing(recipe: Recipe) -> int:

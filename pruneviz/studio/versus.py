@@ -10,15 +10,25 @@ from pruneviz.charts import criteria as criteria_charts
 from pruneviz.charts import patterns as pattern_charts
 from pruneviz.charts import truth as truth_charts
 from pruneviz.recipe import Recipe
-from pruneviz.report import Curve
-from pruneviz.studio import bench, catalogue, curves, insight, panels, show, stage, words
+from pruneviz.report import Curve, Deletions
+from pruneviz.studio import bench, catalogue, curves, insight, kitchen, panels, show, stage, words
 from pruneviz.studio.scrubber import scrubber
 
 
 def amounts(recipe: Recipe) -> dict[str, float]:
-    """Each criterion's amount: its own, or the one that all share."""
+    """Each criterion's amount: its own, or the one that all share. Left out are those that cannot judge this model, and
+    those that would have to be waited for."""
     own = dict(recipe.unlinked)
-    return {key: own.get(key, recipe.amount) for key in catalogue.order(recipe.granularity)}
+    keys = [key for key in catalogue.order(recipe.granularity) if not _absent(recipe, key)]
+    return {key: own.get(key, recipe.amount) for key in keys}
+
+
+def _absent(recipe: Recipe, key: str) -> str:
+    """Why a criterion is not compared; empty where it is."""
+    one = replace(recipe, criterion=key)
+    if not kitchen.known(one):
+        return f"{names()[key]} is measured unit by unit, on request: below, or as the criterion of the page Slider."
+    return kitchen.trouble(replace(one, unlinked=())) or ""
 
 
 def names() -> dict[str, str]:
@@ -33,10 +43,13 @@ def sliders(recipe: Recipe) -> None:
         show.chart(pattern_charts.patterns(rows, names()[recipe.criterion]), key="patterns")
         return
     offered = curves.compared(recipe, amounts(recipe))
+    absent = [_absent(recipe, key) for key in catalogue.order(recipe.granularity) if key not in amounts(recipe)]
     st.title(words.compared(offered), anchor=False)
     cards = [panels.criterion(names()[one.key], one) for one in offered]
     scrubber(cards, key="criteria", linked=bench.linked(), on_commit=bench.take_commit)
     st.markdown(words.compared_help(offered))
+    for said in absent:
+        st.caption(f"Not compared: {said}")
     curves.watch([one.curve for one in offered])
     measure = catalogue.kind(recipe.granularity).measure
     drawn = [_by_units(one.curve) if recipe.granularity in catalogue.UNITS else one.curve for one in offered]
@@ -50,8 +63,8 @@ def _by_units(curve: Curve) -> Curve:
 
 def disagreement(recipe: Recipe) -> None:
     """How much of what two criteria remove is the same, and where they part."""
-    pair, at = (recipe.criterion, recipe.against), amounts(recipe)
-    order = catalogue.order(recipe.granularity)
+    at = amounts(recipe)
+    order, pair = [*at], _pair(recipe, at)
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="pair"):
         bench.choose("criterion", "criterion", order, names().get)
         bench.choose("against", "against", order, names().get)
@@ -65,6 +78,12 @@ def disagreement(recipe: Recipe) -> None:
         ranks, n, many = insight.ranks(recipe, pair)
         of, called, shares = zip(*((ranks[key], names()[key], at[key]) for key in pair), strict=True)
         show.chart(criteria_charts.disagreement(of, n, called, shares, many), key="disagreement")
+
+
+def _pair(recipe: Recipe, offered: dict[str, float]) -> tuple[str, str]:
+    """The two criteria that are held against each other, of those that are compared."""
+    others = [key for key in (recipe.against, "gradient", *offered) if key in offered and key != recipe.criterion]
+    return recipe.criterion, others[0] if others else recipe.criterion
 
 
 def one_weight(recipe: Recipe) -> None:
@@ -93,18 +112,26 @@ def truth(recipe: Recipe) -> None:
         if trouble:
             st.caption(trouble)
             return
-        _predictions(recipe, show.progress("Leaving out one at a time …", lambda told: insight.unit_truth(recipe, told)))
+        st.button(
+            f"Leave out each {catalogue.kind(recipe.granularity).one}", key="truth", on_click=bench.ask, args=("truth",)
+        )
+        if bench.asked("truth") or insight.unit_truth_known(recipe):
+            pair = _pair(recipe, amounts(recipe))
+            work = "Leaving out one at a time …"
+            _predictions(recipe, pair, show.progress(work, lambda told: insight.unit_truth(recipe, pair, told)))
         return
     st.markdown(words.deleting())
     counts = sorted({0, 200, 500, 2000, recipe.sampled})
     bench.choose("weights deleted, one at a time", "sampled", counts, words.how_many)
     if recipe.sampled:
-        _predictions(recipe, show.progress("Deleting weights one at a time …", lambda told: insight.deletions(recipe, told)))
+        work = "Deleting weights one at a time …"
+        pair = recipe.criterion, recipe.against
+        _predictions(recipe, pair, show.progress(work, lambda told: insight.deletions(recipe, told)))
 
 
-def _predictions(recipe: Recipe, found) -> None:
+def _predictions(recipe: Recipe, pair: tuple[str, str], found: Deletions) -> None:
     one, many = catalogue.kind(recipe.granularity).one, catalogue.kind(recipe.granularity).many
-    for at, (place, key) in enumerate(zip(st.columns(2, gap="large"), (recipe.criterion, recipe.against), strict=True)):
+    for at, (place, key) in enumerate(zip(st.columns(2, gap="large"), pair, strict=True)):
         with place:
             in_loss = catalogue.criteria()[key].in_loss and recipe.granularity not in catalogue.UNITS
             drawn = truth_charts.predicted_against_true(found, key, names(), in_loss=in_loss, nouns=(one, many))

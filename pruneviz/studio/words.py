@@ -61,9 +61,9 @@ def why(report: Report, criterion: str) -> str:
 def _units(report: Report) -> str:
     """What removing units is, beside what is often said of it."""
     return (
-        "A unit goes as a whole, with all that hangs on it, so what is left is a smaller network of ordinary matrices. It "
-        "usually costs more accuracy per parameter than removing single weights: compare *weights* above at the same "
-        "accuracy.\n\n"
+        "A unit goes as a whole, with all that hangs on it, so what is left is a smaller network of ordinary matrices. What "
+        "that costs beside removing as many single weights is not assumed but measured: choose *weights* above and set the "
+        "sparsity to the share of parameters in the strip.\n\n"
         "**Often said:** removing 30% of the filters makes a network 30% smaller. **What holds:** a matrix between two "
         "thinned layers loses rows *and* columns, so parameters and multiplications fall faster than the pruning ratio; the "
         "strip above has both for this model.\n\n"

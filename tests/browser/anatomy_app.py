@@ -54,7 +54,7 @@ def units(kind: str) -> tuple[live.Units, ...]:
                 hangs=hangs if kind != "layer" else (),
                 names=tuple(f"block {unit + 1}" for unit in range(len(score))) if kind == "layer" else (),
                 picture=picture(at, len(score)) if kind == "filter" else None,
-                alone=live.Alone(-lost / 5, lost, np.zeros(len(score))) if at == 0 else None,
+                alone=live.Alone(-lost / 5, lost, np.zeros(len(score)), lost > 4) if at == 0 else None,
             )
         )  # fmt: skip
     ten, never = np.linspace(0.01, 0.02, 10), np.full(10, 2.0)

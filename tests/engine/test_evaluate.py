@@ -302,7 +302,7 @@ def test_structures_are_looked_for_once():
         (Recipe(granularity="filter", gone=("conv1:4",)), "no filter 'conv1:4' that can go; there are conv1:0 to conv1:3"),
         (Recipe(granularity="filter", back=("fc:0",)), "no filter 'fc:0' that can go; there are units of conv1"),
         (Recipe(granularity="filter", spared=("nowhere",)), "has no layer 'nowhere'; there are"),
-        (Recipe(criterion="block_influence"), "'block_influence' scores layer, not weight; there are .*magnitude"),
+        (Recipe(criterion="block_influence"), "block influence scores layers, not weights; choose one of .*magnitude"),
         (Recipe(granularity="3:2"), "no pattern N:M"),
     ],
 )

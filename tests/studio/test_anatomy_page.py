@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 
 from pruneviz.engine import evaluate
@@ -76,3 +77,9 @@ def test_a_unit_removed_by_hand_travels_in_the_link():
     assert "gone" not in app.query_params and "back" not in app.query_params, "weights know nothing of filters"
     app.button(key="undo").click().run()
     assert app.query_params["gone"] == "conv1:3" and app.query_params["back"] == "conv3:5"
+
+
+def test_fragile_is_what_chance_does_not_explain():
+    """Five lost and none won happen by chance once in 32 times: fragile. Four, once in 16: not."""
+    lost, won = np.array([5.0, 4.0, 9.0, 0.0, 20.0, np.nan]), np.array([0.0, 0.0, 8.0, 9.0, 8.0, np.nan])
+    assert units.fragile(lost, won).tolist() == [True, False, False, False, True, False]

@@ -6,7 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 from streamlit.testing.v1 import AppTest
+
+from pruneviz.engine.sources import architecture
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("pages/start/slider.py", "pages/see/weights.py", "pages/analyse/criteria.py")
@@ -161,3 +165,37 @@ def test_another_model_without_such_units_is_pruned_by_weights():
 def test_units_that_are_not_there_are_a_sentence(query):
     app = opened(m="digits_cnn", **query)
     assert not app.exception and len(app.warning) == 1 and strip(app)["sparsity"] == "50%"
+
+
+def without_batch_norm(folder: Path) -> str:
+    """A card of a network whose filters have no BatchNorm to be judged by."""
+    network, chance = architecture.build("lenet5"), torch.Generator().manual_seed(0)
+    weights = {name: 0.1 * torch.randn(tensor.shape, generator=chance) for name, tensor in network.state_dict().items()}
+    save_file(weights, folder / "weights.safetensors")
+    images = np.random.default_rng(0).integers(0, 256, (60, 28, 28), dtype=np.uint8)
+    labels = np.arange(60) % 10
+    np.savez(folder / "data.npz", x_test=images, y_test=labels, x_train=images, y_train=labels)
+    (folder / "subject.toml").write_text(
+        'name = "Plain"\nweights = "weights.safetensors"\n[architecture]\nbuild = "lenet5"\n[data]\nfile = "data.npz"\n',
+        "utf-8",
+    )
+    return str((folder / "subject.toml").resolve())
+
+
+def test_criteria_that_cannot_judge_a_model_are_named_and_left_out(tmp_path, monkeypatch):
+    card = without_batch_norm(tmp_path)
+    monkeypatch.setenv("PRUNEVIZ_CARDS", card)
+    app = opened(PAGES[2], m=card, g="filter", s="20")
+    assert not app.exception and not app.warning, app.exception
+    assert "Not compared: " in said(app) and "has no BatchNorm" in said(app)
+    refused = opened(m=card, g="filter", c="bn_scale")
+    assert not refused.exception and "has no BatchNorm" in refused.warning[0].value
+
+
+def test_leaving_out_one_by_one_is_waited_for_on_request():
+    app = opened(PAGES[2], m="digits_vit", g="layer", s="25")
+    assert not app.exception and not [one for one in app.get("plotly_chart") if "deleted alone" in one.proto.alt]
+    app.button(key="truth").click().run()
+    assert not app.exception and [one for one in app.get("plotly_chart") if "deleted alone" in one.proto.alt]
+    chosen = opened(m="digits_vit", g="layer", c="leave_one_out", s="25")
+    assert not chosen.exception and not chosen.warning

@@ -10,7 +10,9 @@ from pruneviz.engine.criterion import Paper, UnitEvidence
 
 name = "block influence"
 formula = r"1 - \mathbb{E}_{x,t} \frac{X_{l,t}^{\top} X_{l+1,t}}{\lVert X_{l,t} \rVert \, \lVert X_{l+1,t} \rVert}"
-paper = Paper("Men, Xu, Zhang et al. 2024 (ShortGPT)", "arXiv 2403.03853, Block Influence", "https://arxiv.org/abs/2403.03853")
+paper = Paper(
+    "Men, Xu, Zhang et al. 2024 (ShortGPT)", "arXiv 2403.03853, Block Influence", "https://arxiv.org/abs/2403.03853"
+)
 needs = ("influence",)
 units = ("layer",)
 

@@ -1,6 +1,8 @@
 """ONNX: the network for every other runtime, and whether ONNX Runtime computes with it what torch computes.
 
-The exporter and the runtime are optional: where one is missing, the answer says so and nothing is written.
+The exporter and the runtime are optional: where one is missing, the answer says so and nothing is written. What happens
+here happens in this process, and the exporter turns switches of the whole process meanwhile: whoever shares it with others
+uses `apart`, as every export of a folder does.
 """
 
 from __future__ import annotations
@@ -38,10 +40,13 @@ class Converted:
 
 
 def convert(network: nn.Module, inputs: Tensor | dict[str, Tensor], path: Path) -> Converted:
-    """Writes `network` as ONNX for batches of any size, and runs it beside torch on `inputs` (a batch of at least 2)."""
-    missing = _missing()
-    if missing:
-        return Converted(None, f"no ONNX file: the package {missing} is not installed")
+    """Writes `network` as ONNX for batches of any size, and runs it beside torch on `inputs` (a batch of at least 2).
+
+    For scripts, which have their process to themselves: while it runs, other threads compute other last digits.
+    """
+    lacking = missing()
+    if lacking:
+        return Converted(None, f"no ONNX file: the package {lacking} is not installed")
     network = network.eval()
     try:
         _export(network, inputs, path)
@@ -60,7 +65,8 @@ def convert(network: nn.Module, inputs: Tensor | dict[str, Tensor], path: Path) 
     return Converted(difference)
 
 
-def _missing() -> str:
+def missing() -> str:
+    """The first package that is needed and not installed; empty where all are."""
     import importlib.util
 
     return next((name for name in ("onnx", "onnxscript", "onnxruntime") if importlib.util.find_spec(name) is None), "")
@@ -82,7 +88,9 @@ def _export(network: nn.Module, inputs: Tensor | dict[str, Tensor], path: Path) 
 
 
 def _forget(model: Any) -> None:
-    """Leaves out the exporter's notes on where in whose Python files each operator comes from."""
+    """Leaves out the exporter's notes: whose Python files an operator comes from, and what else happened in the process."""
+    model.metadata_props.clear()
+    model.graph.metadata_props.clear()
     for node in model.graph.all_nodes():
         node.metadata_props.clear()
         for value in node.outputs:

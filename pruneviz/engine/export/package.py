@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from pruneviz.engine import evaluate, storage
-from pruneviz.engine.export import companions, folder, onnx, pretrained, removal
+from pruneviz.engine.export import apart, companions, folder, onnx, pretrained, removal
 from pruneviz.engine.export.cut import Cut, bare, cut, parameters, probe
 from pruneviz.engine.structure.surgery import Proof, SurgeryError, logits
 from pruneviz.engine.subject import Subject
@@ -103,7 +103,7 @@ def _fill(subject: Subject, made: Cut, place: Path, target: Path | None, convert
     (place / removal.NAME).write_text(removal.text(record), encoding="utf-8")
     notes += companions.write(subject, record, place, target)
     _reread(subject, made, place, inputs)
-    converted = onnx.convert(made.network, inputs, place / onnx.NAME) if convert else None
+    converted = _converted(subject, place, inputs) if convert else None
     notes += [f"{converted.problem}."] if converted and converted.problem else []
     problem = pretrained.save(record, made.network, inputs, place / pretrained.NAME)
     notes += [f"{problem}."] if problem else []
@@ -140,6 +140,14 @@ def _reread(subject: Subject, made: Cut, place: Path, inputs: torch.Tensor | dic
         )
     if one.shape != other.shape or not torch.equal(one.nan_to_num(), other.nan_to_num()):
         raise SurgeryError("", "the folder, read again, computes other numbers than the network it was written from")
+
+
+def _converted(subject: Subject, place: Path, inputs: torch.Tensor | dict[str, torch.Tensor]) -> onnx.Converted:
+    """The ONNX file, made in another process, which has to build the network from what was written."""
+    if subject.origin is None:
+        words = "this network was not built from a card, so no other process can build it"
+        return onnx.Converted(None, f"no ONNX file: {words}; pruneviz.engine.export.onnx.convert does it in your own")
+    return apart.convert(place, inputs)
 
 
 def _zipped(place: Path) -> bytes:

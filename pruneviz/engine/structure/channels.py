@@ -68,8 +68,9 @@ class Channels:
         if differ.any():
             self.ties.append(Tie(ones[differ], others[differ], words, where))
         for mine, its in ((ones, others), (others, ones)):
-            what = "numbers that no layer makes"
-            self.freeze(mine[its == RIGID], f"{where or 'the network itself'}: {words or 'worked on together'} with {what}")
+            what = "numbers of which no layer is known to make them: the input, or channels rearranged on the way"
+            place = f"in {where or 'the network itself'} they are {words or 'worked on together'}"
+            self.freeze(mine[its == RIGID], f"{place} with {what}")
 
     def freeze(self, ids: np.ndarray, reason: str) -> None:
         """These must stay. The first reason is the one that is told."""

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from pruneviz.engine.structure import blocks, fold, hanging, slim
 from pruneviz.engine.structure.proof import NOISE, Proof, SurgeryError, brief, doubled, in_float64, insist, logits, prove
-from pruneviz.engine.structure.silence import masked
-from pruneviz.engine.structure.units import NOBODY, Kept, Structure, gone_blocks, positions
+from pruneviz.engine.structure.silence import OWN, masked
+from pruneviz.engine.structure.units import NOBODY, Group, Kept, Structure, gone_blocks, positions
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,8 @@ def plan(network: nn.Module, structure: Structure, kept: Kept) -> Removal:
         if len(mine) != group.units:
             raise ValueError(f"{group.name} has {group.units} units, but kept has {len(mine)}: say of each whether it stays")
         losing[group.name] = int((~mine).sum())
+        if losing[group.name] == group.units:
+            _refuse_empty(network, group)
     slices = tuple(
         (tensor, axis, tuple(stay.nonzero()[0].tolist())) for (tensor, axis), stay in positions(structure, kept).items()
     )
@@ -85,7 +87,10 @@ def remove(
     the smaller network does not run or computes something else.
     """
     smaller, silent, removal = _cut(network, structure, kept, inputs if fold else None)
-    return smaller, removal, insist(silent, smaller, inputs)
+    try:
+        return smaller, removal, insist(silent, smaller, inputs)
+    except SurgeryError as problem:
+        raise _explained(problem, structure, kept) from problem
 
 
 def remove_exactly(
@@ -93,7 +98,10 @@ def remove_exactly(
 ) -> tuple[nn.Module, Removal, Proof]:
     """The same, but the two networks are compared in float64: to 1e-9, whatever the network computes in."""
     smaller, silent, removal = _cut(network, structure, kept, inputs if fold else None)
-    return smaller, removal, insist(in_float64(silent), in_float64(smaller), doubled(inputs))
+    try:
+        return smaller, removal, insist(in_float64(silent), in_float64(smaller), doubled(inputs))
+    except SurgeryError as problem:
+        raise _explained(problem, structure, kept) from problem
 
 
 def _cut(
@@ -113,6 +121,25 @@ def _cut(
         raise
     except (RuntimeError, AttributeError, IndexError, TypeError, KeyError) as problem:
         raise SurgeryError("", f"the network could not be cut ({brief(problem)}); nothing was changed") from problem
+
+
+def _refuse_empty(network: nn.Module, group: Group) -> None:
+    """Torch runs a matrix without rows, but no convolution without filters."""
+    for name in (part.tensor.rpartition(".")[0] for part in group.parts if part.role in OWN):
+        if isinstance(network.get_submodule(name), nn.modules.conv._ConvNd):
+            raise SurgeryError(
+                name, f"no filter is left in {name}, and a convolution without filters cannot be run: keep one"
+            )
+
+
+def _explained(problem: SurgeryError, structure: Structure, kept: Kept) -> SurgeryError:
+    """The same problem; where a group was emptied, this is said first."""
+    labels = [one.label for one in structure.groups if one.name in kept and not kept[one.name].any()]
+    if not labels:
+        return problem
+    return SurgeryError(
+        problem.module, f"no {structure.granularity} is left in {', '.join(labels)}, and without any, {problem}"
+    )
 
 
 def _repairs(network: nn.Module, structure: Structure, losing: dict[str, int]) -> tuple[tuple[str, str, int], ...]:

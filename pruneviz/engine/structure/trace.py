@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from pruneviz.engine.structure import attempt, grouping
+from pruneviz.engine.structure import attempt, grouping, width
 from pruneviz.engine.structure.channels import Channels
 from pruneviz.engine.structure.labels import Call, Labels, tensors
 from pruneviz.engine.structure.rules import arithmetic, layers, shapes
@@ -41,7 +41,7 @@ def structure(network: nn.Module, inputs: Tensor | dict, granularity: Granularit
     book = follow(network, inputs)
     shapes_now = {name: tuple(tensor.shape) for name, tensor in (*network.named_parameters(), *network.named_buffers())}
     found = Structure(granularity, grouping.groups(book, network, granularity), shapes_now)
-    return attempt.checked(network, found, inputs)
+    return width.proven(network, attempt.checked(network, found, inputs), inputs)
 
 
 def follow(network: nn.Module, inputs: Tensor | dict) -> Channels:

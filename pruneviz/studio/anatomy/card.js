@@ -55,7 +55,7 @@ function showAlone(board, group, unit) {
   line.hidden = !Number.isFinite(points)
   if (line.hidden) return
   const { lost, won } = group.alone
-  say(line, `without this one alone: ${signedPoints(points)} (${whole.format(lost[unit])} lost, ${whole.format(won[unit])} won)`)
+  say(line, `without this one alone: ${signedPoints(points)} (${whole.format(lost[unit])} lost, ${whole.format(won[unit])} won): ${strengthOf(group, unit)}`)
 }
 
 function canGo(group) {

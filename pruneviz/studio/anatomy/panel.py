@@ -48,13 +48,21 @@ class Hang:
     reads: str = ""
 
 
+ALONE = ("points", "lost", "won", "fragile")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Alone:
-    """The held-out data without one unit alone: points [U] of accuracy, samples lost [U] and won [U]; NaN = not measured."""
+    """The held-out data without one unit alone: points [U] of accuracy, samples lost [U] and won [U]; NaN = not measured.
+
+    fragile [U]: more samples were lost than won, and more than chance explains; whoever is measured and not fragile is
+    robust.
+    """
 
     points: np.ndarray
     lost: np.ndarray
     won: np.ndarray
+    fragile: np.ndarray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -143,7 +151,7 @@ def _units(units: Units) -> dict[str, object]:
         "hangs": [{"words": one.words, "numbers": int(one.numbers), "group": one.group} for one in units.hangs],
         "names": list(units.names),
         "picture": units.picture and _picture(units.picture),
-        "alone": units.alone and {key: _packed(getattr(units.alone, key), np.float32) for key in ("points", "lost", "won")},
+        "alone": units.alone and {key: _packed(getattr(units.alone, key), np.float32) for key in ALONE},
     }
 
 

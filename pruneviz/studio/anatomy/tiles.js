@@ -15,6 +15,12 @@ const SIGNED_TABLE = Array.from({ length: 256 }, (_, value) => colourAt(SIGNED, 
 
 const unitName = (group, unit) => `${group.name}:${unit}`
 
+/** What leaving this unit out alone showed: «fragile», «robust», or nothing where it was not measured. */
+function strengthOf(group, unit) {
+  if (!group.alone || group.fixed || !Number.isFinite(group.alone.points[unit])) return ""
+  return group.alone.fragile[unit] ? "fragile" : "robust"
+}
+
 /** The words for one unit alone: «filter 17», or the block that it is. */
 function called(board, group, unit) {
   return group.names.length ? group.names[unit] : `${board.data.one} ${unit}`
@@ -61,9 +67,11 @@ function dressTile(board, group, unit, tile) {
   const forced = forcedOf(board, group, unit)
   tile.dataset.state = group.fixed ? "fixed" : gone ? "gone" : "kept"
   tile.classList.toggle("pv-forced", forced !== 0)
+  const strength = strengthOf(group, unit)
+  tile.classList.toggle("pv-fragile", strength === "fragile")
   const words = group.fixed ? "cannot be pruned" : (gone ? "removed" : "kept") + (forced ? " by hand" : "")
   const score = !group.fixed && Number.isFinite(group.scores[unit]) ? `importance ${numberOf(group.scores[unit])}, rank ${group.rank[unit] + 1} of ${group.units}, ` : ""
-  tile.setAttribute("aria-label", `${group.label}, ${called(board, group, unit)}: ${score}${words}`)
+  tile.setAttribute("aria-label", `${group.label}, ${called(board, group, unit)}: ${score}${words}${strength ? `, ${strength}` : ""}`)
   if (group.fixed) tile.setAttribute("aria-disabled", "true")
   else tile.setAttribute("aria-pressed", String(gone))
 }

@@ -13,7 +13,7 @@ function unpackGroup(sent) {
   group.natural = sent.natural ? floats(sent.natural) : group.leaves
   group.kept = bytes(sent.kept)
   group.byHand = new Int8Array(bytes(sent.forced).buffer)
-  group.alone = sent.alone ? { points: floats(sent.alone.points), lost: floats(sent.alone.lost), won: floats(sent.alone.won) } : null
+  group.alone = sent.alone ? { points: floats(sent.alone.points), lost: floats(sent.alone.lost), won: floats(sent.alone.won), fragile: floats(sent.alone.fragile) } : null
   group.cells = sent.picture ? bytes(sent.picture.cells) : null
   const strongest = [...group.scores.keys()].sort((a, b) => strength(group, b) - strength(group, a) || a - b)
   group.rank = new Int32Array(group.units)

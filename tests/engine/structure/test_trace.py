@@ -165,7 +165,7 @@ def test_unequal_parts_end_the_channels():
         out=nn.Linear(10, 2),
     )
     group = proven(network, torch.randn(2, 3, dtype=torch.float64), "neuron").groups[0]
-    assert not group.removable and "(split) splits them up" in group.reason
+    assert not group.removable and "(split) cuts them apart" in group.reason
 
 
 class Tokens(nn.Module):
@@ -204,7 +204,7 @@ def test_the_same_parameter_seen_through_views():
 
     group = proven(Viewed(), picture()).groups[0]
     # The mean of a table is computed: where its numbers belong cannot be said any more.
-    assert not group.removable and "numbers that no layer makes" in group.reason
+    assert not group.removable and "numbers that are no layer's channels" in group.reason
 
     class Plain(Viewed):
         def forward(self, x):
@@ -391,7 +391,7 @@ def test_a_module_that_is_partly_fixed_has_two_groups():
         last=conv(7, 2),
     )
     one, two, _ = proven(network, picture()).groups
-    assert one.removable and not two.removable and "numbers that no layer makes" in two.reason
+    assert one.removable and not two.removable and "added together with numbers of which no layer is known" in two.reason
 
     network = Forward(
         lambda m, x: m.last(m.one(x) * torch.cat([m.gate.expand(2, 2, 6, 6), m.two(x)], 1)).mean((2, 3)),

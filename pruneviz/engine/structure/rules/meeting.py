@@ -47,7 +47,7 @@ def _constant(call: Call, one: Tensor, axis: int, lead: Label) -> None:
         return
     origin = call.origin(one)
     if origin is None:
-        call.channels.freeze(lead.ids, f"{call.at} combines them with numbers that no layer makes")
+        call.channels.freeze(lead.ids, f"{call.at} combines them with numbers that are no layer's channels")
     elif not follow(call, origin, one, axis, lead.ids):
         call.freeze([one], "")
         call.channels.freeze(lead.ids, f"{call.at} combines them with {origin.name} in a way that cannot be followed")

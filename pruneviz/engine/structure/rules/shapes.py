@@ -52,9 +52,31 @@ def move(call: Call) -> None:
             call.labels.put(result, Origin(origin.name, origin.shape, moved))
             continue
         found = _read(moved, len(label.ids))
-        if found is None:
-            call.freeze([inputs], "splits them up or changes their order")
+        if found is None and _dealt(inputs, moved, label):
+            shuffled(call)
+        elif found is None:
+            call.freeze([inputs], "cuts them apart or changes their order: which ones meet depends on how many there are")
         call.labels.put(result, found and Label(found[0], label.ids[found[1]]))
+
+
+def shuffled(call: Call) -> None:
+    """Channels change places by their number: with another number, others would meet."""
+    label = call.label(call.args[0]) if call.args else None
+    if label is not None:
+        where = call.where or "the network itself"
+        call.channels.freeze(label.ids, f"{where} shuffles the channels: which ones it mixes depends on how many there are")
+
+
+def _shuffle(call: Call) -> None:
+    """Torch's own shuffle."""
+    shuffled(call)
+    call.freeze(tensors([call.args, call.kwargs]), "shuffles the channels")
+    call.labels.put(call.output, None)
+
+
+def _dealt(inputs: Tensor, moved: Tensor, label: Label) -> bool:
+    """Whether an image's channels [N, C, H, W] were dealt out into groups [N, G, C/G, H, W], as before a shuffle."""
+    return inputs.ndim == 4 and label.axis == 1 and moved.ndim == 5 and moved.shape[3:] == inputs.shape[2:]
 
 
 def _positions(label: Label, tensor: Tensor) -> Tensor:
@@ -152,4 +174,5 @@ RULES = {
     **dict.fromkeys(("cat", "concat", "concatenate", "stack"), join),
     **dict.fromkeys(("pad", "constant_pad_nd"), pad),
     "chunk": chunk,
+    "channel_shuffle": _shuffle,
 }
