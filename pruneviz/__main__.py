@@ -194,6 +194,7 @@ def _curve(chosen: argparse.Namespace) -> int:
 def _export(chosen: argparse.Namespace) -> int:
     from pruneviz.engine import evaluate
     from pruneviz.engine.export import folder, package
+    from pruneviz.engine.measure import Workspace
     from pruneviz.engine.sources import card
 
     folder.check(chosen.out)
@@ -202,7 +203,9 @@ def _export(chosen: argparse.Namespace) -> int:
     recipe = _recipe(chosen, subject.calibration, amount)
     standing = evaluate.stand(subject, recipe)
     exported = package.write(subject, recipe, standing, chosen.out, convert=not chosen.no_onnx, fold=chosen.fold)
-    return _print(exported.answer())
+    score = evaluate.evaluate(subject, recipe, standing, Workspace(subject, standing.split.measured)).score
+    values = {"value": _number(score.value), "dense_value": _number(score.dense_value)}
+    return _print({**exported.answer(), "metric": score.metric, "n": score.n, **values})
 
 
 def _time(chosen: argparse.Namespace) -> int:

@@ -9,6 +9,9 @@ from pruneviz.report import Cost, Curve, CurvePoint, Report
 NOUNS = {"filter": "filters", "neuron": "neurons", "head": "attention heads", "layer": "layers"}
 """What goes at once, many of them; whatever is not named here prunes weights."""
 
+FEW = 20
+"""So few units are steps, not a slope: no cliff is sought among them."""
+
 WINDOW = 0.1
 """A cliff is the steepest fall within a tenth of all weights."""
 

@@ -193,7 +193,7 @@ def test_a_pattern_needs_no_amount(capsys):
         (("--granularity", "neuron", "--scope", "erk"), "'erk' is about single weights; here there are global, layer"),
         (("--granularity", "neuron", "--pool", "median"), "unknown pool 'median'; there are mean, l1, l2, max"),
         (("--granularity", "neuron", "--gone", "fc9:1"), "no neuron 'fc9:1' that can go"),
-        (("--granularity", "neuron", "--criterion", "block_influence"), "scores layer, not neuron"),
+        (("--granularity", "neuron", "--criterion", "block_influence"), "scores layers, not neurons; choose one of"),
     ],
 )
 def test_units_that_cannot_go_are_one_sentence_and_exit_2(capsys, arguments, said):

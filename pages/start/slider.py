@@ -10,7 +10,8 @@ report = kitchen.first_report(recipe)
 curve = stage.curve_of(recipe)
 
 st.title(findings.headline(report), anchor=False)
-st.caption(words.start(report, curve, len(recipe.own_amounts())))
+with st.container(key="told"):
+    st.caption(words.start(report, curve, len(recipe.own_amounts())))
 
 choices.all_of_it(recipe)
 stage.hero(recipe, report, curve)

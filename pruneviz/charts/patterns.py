@@ -15,13 +15,13 @@ def patterns(rows: Mapping[str, tuple[Report, Report]], chosen: str) -> Chart:
     """A row per pattern, or per criterion at one pattern: its accuracy with its interval (filled), and unstructured pruning
     at the same sparsity (hollow). The title is about the row `chosen`."""
     names, pairs = [*rows], [*rows.values()]
-    free = _dots([other for _, other in pairs], names, "any weights, as many", "circle-open", theme.QUIET)
+    free = _dots([other for _, other in pairs], names, "any weights of each layer, as many", "circle-open", theme.QUIET)
     bound = _dots([one for one, _ in pairs], names, "N of every M", "circle", theme.KEPT)
     chart = theme.figure([free, bound], "accuracy, %", "", 150 + 44 * len(pairs))
     chart.update_yaxes(categoryorder="array", categoryarray=names[::-1], type="category")
     chart.update_xaxes(ticksuffix="%")
     title = _title(rows[chosen] if chosen in rows else pairs[0])
-    header = ("", "zeros", "N:M", "interval", "any weights, as many", "interval", "held-out samples")
+    header = ("", "zeros", "N:M", "interval", "any of each layer, as many", "interval", "held-out samples")
     table = tuple((name, *_row(*pair)) for name, pair in rows.items())
     return Chart(title, chart, f"{title} One row each: {', '.join(names)}.", (header, table))
 
@@ -50,10 +50,10 @@ def _title(pair: tuple[Report, Report]) -> str:
     low, high = one.score.interval
     beside = f"{one.granularity} keeps {as_percent(one.score.value)}"
     if low <= other.score.value <= high:
-        return (
-            f"{beside}; free to choose any weights, pruning as many keeps {as_percent(other.score.value)}: no telling apart."
-        )
-    return f"{beside}, {abs(points):.1f} points {'more' if points > 0 else 'less'} than pruning as many of any weights."
+        free = as_percent(other.score.value)
+        return f"{beside}; removing as many of each layer's weights, wherever they lie, keeps {free}: no telling apart."
+    more = "more" if points > 0 else "less"
+    return f"{beside}, {abs(points):.1f} points {more} than removing as many of each layer's weights, wherever they lie."
 
 
 def _row(one: Report, other: Report) -> tuple[object, ...]:

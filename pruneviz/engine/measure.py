@@ -21,6 +21,7 @@ from pruneviz.engine import batch_norms, silence, tasks
 from pruneviz.engine.mask import Mask
 from pruneviz.engine.pattern import PatternRanking
 from pruneviz.engine.ranking import Ranking, fraction
+from pruneviz.engine.structure import silence as silenced
 from pruneviz.engine.structure import surgery
 from pruneviz.engine.structure.units import Kept, Structure
 from pruneviz.engine.subject import Subject

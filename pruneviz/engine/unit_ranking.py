@@ -146,12 +146,13 @@ class UnitRanking:
         return [f"{name}:{index}" for name, size in zip(self.names, self.sizes, strict=True) for index in range(size)]
 
     def floors(self, gone: Iterable[str] = ()) -> np.ndarray:
-        """The units that never leave, bool [U]: of each group the best, or the best that was not removed by hand."""
+        """The units that never leave by rank, bool [U]: of each group the best that was not removed by hand. Where all of
+        them were, the visitor says otherwise, and none is held."""
         held, forced = np.zeros(self.n, dtype=bool), self._forced(gone)
         if self.floor:
             order = np.lexsort((np.arange(self.n), self.scores, ~forced, self._groups()))
             held[order[(self.starts[1:] - 1)[self.sizes > 0]]] = True
-        return held
+        return held & ~forced
 
     def _leaves(self, own: Mapping[str, float], gone: np.ndarray, back: np.ndarray) -> np.ndarray:
         leaves, shares, ids = np.full(self.n, NEVER), self._own(own), self.ids()

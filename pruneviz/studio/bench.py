@@ -176,7 +176,7 @@ def _take(field: str, key: str = "") -> None:
     chosen = st.session_state[key or field]
     recipe = replace(recipe_now(), **{field: chosen})
     if field in ("subject", "granularity"):  # what was said about other layers or units is meaningless there
-        recipe = replace(recipe, spared=(), overrides=(), gone=(), back=(), layer="", pick=-1)
+        recipe = replace(recipe, spared=(), overrides=(), gone=(), back=(), layer="", pick=-1, guess=-1)
     if field == "layer":
         recipe = replace(recipe, pick=-1)
     fit, check = _FITS.get("recipe", lambda same: same), _CHECKS.get("recipe", lambda _: None)

@@ -119,6 +119,7 @@ def _style() -> None:
         ".st-key-frame{gap:.5rem}"
         ".katex-display{overflow:visible!important}"
         "[data-testid='stCaptionContainer']{opacity:.75!important}"
+        "[data-pv-guessing] :is(h1,.st-key-accuracy,.st-key-strip-against,.st-key-told){visibility:hidden}"
         "@media(max-width:640px){.st-key-strip{column-gap:1.25rem}}"
         "[data-testid='stHeader']{background:none;height:2.5rem;min-height:2.5rem}"
         "</style>"

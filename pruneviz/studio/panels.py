@@ -8,7 +8,7 @@ import numpy as np
 
 from pruneviz import findings, law
 from pruneviz.recipe import Recipe
-from pruneviz.report import Curve, Fit, LayerShape, Report, Sweep
+from pruneviz.report import PERCENTS, Curve, Fit, LayerShape, Report, Sweep
 from pruneviz.studio import catalogue, curves
 from pruneviz.studio.scrubber import Cliff, Exact, FitLine, Ghost, Halves, Histogram, Layer, Line, Panel
 
@@ -39,7 +39,7 @@ def hero(
         halves=_halves(curve),
         baseline=_line(baseline, "random pruning (baseline)") if baseline else None,
         tuned=_line(tuned, "after fine-tuning") if tuned else None,
-        cliff=_cliff(curve),
+        cliff=_cliff(curve, sweep),
         exact=_exact(recipe.amount, report),
         trail=tuple(_ghosts(curve, trail)),
         histogram=_histogram(recipe, sweep),
@@ -77,7 +77,7 @@ def criterion(title: str, one: curves.Compared) -> Panel:
         **_what(one.report.granularity, one.sweep),
         halves=_halves(one.curve),
         baseline=_line(one.baseline, "random pruning (baseline)") if one.baseline else None,
-        cliff=_cliff(one.curve),
+        cliff=_cliff(one.curve, one.sweep),
         exact=_exact(one.amount, one.report),
     )
 
@@ -137,8 +137,10 @@ def _halves(curve: Curve) -> Halves | None:
     )
 
 
-def _cliff(curve: Curve) -> Cliff | None:
-    found = findings.cliff(curve)
+def _cliff(curve: Curve, sweep: Sweep) -> Cliff | None:
+    """The cliff of a curve that is measured to its end; a handful of units has steps instead."""
+    done = len(curve.points) >= PERCENTS and (sweep.unit == "weight" or sweep.weights >= findings.FEW)
+    found = findings.cliff(curve) if done else None
     return found and Cliff(100 * found.start, 100 * found.stop, found.points)
 
 

@@ -66,8 +66,8 @@ def budget(recipe: Recipe, truth: Truth) -> str:
         proof = f" It computes what the masked network computes, within {truth.difference:.1g} of the largest output."
     if recipe.granularity == "layer":
         return (
-            f"**Zeros** sets the weights of {share} of the layers to zero; their norms and biases still speak, so its outputs "
-            f"differ from the preview. **Smaller** removes them.{proof}"
+            f"**Zeros** sets the weights of {share} of the layers to zero; their norms and biases still speak, so "
+            f"its outputs differ from the preview. **Smaller** removes them.{proof}"
         )
     if recipe.granularity in catalogue.UNITS:
         return (

@@ -42,7 +42,8 @@ def sliders(recipe: Recipe) -> None:
         st.title(words.compared_patterns(recipe.granularity), anchor=False)
         show.chart(pattern_charts.patterns(rows, names()[recipe.criterion]), key="patterns")
         return
-    offered = curves.compared(recipe, amounts(recipe))
+    with st.spinner(f"Scoring and measuring {len(catalogue.order(recipe.granularity))} criteria …"):
+        offered = curves.compared(recipe, amounts(recipe))
     absent = [_absent(recipe, key) for key in catalogue.order(recipe.granularity) if key not in amounts(recipe)]
     st.title(words.compared(offered), anchor=False)
     cards = [panels.criterion(names()[one.key], one) for one in offered]

@@ -9,7 +9,7 @@ import streamlit as st
 from pruneviz import findings, law
 from pruneviz.charts.chart import number
 from pruneviz.recipe import Recipe
-from pruneviz.report import Curve, Deletions, LayerShape, Report, WeightStory
+from pruneviz.report import PERCENTS, Curve, Deletions, LayerShape, Report, WeightStory
 from pruneviz.studio import catalogue, curves
 
 
@@ -18,6 +18,10 @@ def start(report: Report, curve: Curve | None, own: int) -> str:
     if curve is None:
         return "Choose a pattern. All accuracies are one shot, without fine-tuning."
     cliff, many = findings.cliff(curve), findings.noun(report.granularity)
+    if 0 < report.units < findings.FEW:
+        return f"Drag the slider: each of the {report.units} {many} is one step, one shot, without fine-tuning."
+    if len(curve.points) < PERCENTS:
+        return "Drag the slider. The curve is still being measured; all accuracies are one shot, without fine-tuning."
     if own:
         held = "1 layer has" if own == 1 else f"{own} layers have"
         return (
@@ -60,13 +64,16 @@ def why(report: Report, criterion: str) -> str:
 
 def _units(report: Report) -> str:
     """What removing units is, beside what is often said of it."""
+    filters = (
+        "**Often said:** removing 30% of the filters makes a network 30% smaller. **What holds:** a matrix between two "
+        "thinned layers loses rows *and* columns, so parameters and multiplications fall faster than the pruning ratio; the "
+        "strip above has both for this model.\n\n"
+    )
     return (
         "A unit goes as a whole, with all that hangs on it, so what is left is a smaller network of ordinary matrices. What "
         "that costs beside removing as many single weights is not assumed but measured: choose *weights* above and set the "
         "sparsity to the share of parameters in the strip.\n\n"
-        "**Often said:** removing 30% of the filters makes a network 30% smaller. **What holds:** a matrix between two "
-        "thinned layers loses rows *and* columns, so parameters and multiplications fall faster than the pruning ratio; the "
-        "strip above has both for this model.\n\n"
+        f"{filters if report.granularity in ('filter', 'neuron') else ''}"
         "**Often said:** half of the multiplications means half of the time. **What was measured:** on a ResNet-50 3.9 "
         "times fewer multiplications took 2.2 times less time ([Torch-Pruning](https://github.com/VainF/Torch-Pruning), "
         "README); the page *Reality check* measures it here."
@@ -74,8 +81,9 @@ def _units(report: Report) -> str:
 
 
 def criterion(key: str) -> None:
-    """A criterion in its own words: formula, text, source."""
+    """A criterion in its own words: formula, text, source, and its name on the command line."""
     _explained(catalogue.criteria()[key])
+    st.caption(f"On the command line: `--criterion {key}`")
 
 
 def compared_by(recipe: Recipe) -> None:
@@ -182,10 +190,11 @@ def compared_help(offered: Sequence[curves.Compared]) -> str:
     """What was looked at and what it cost, per criterion."""
     names = {key: one.name for key, one in catalogue.criteria().items()}
     took = ", ".join(f"{names[one.key]} {one.seconds:.2f} s" for one in offered)
+    kind = catalogue.kind(offered[0].report.granularity)
     return (
-        "**Random pruning is the baseline** that a criterion has to beat. Each slider is live; tick «same sparsity for all» "
-        "to move them together. The curves are one shot, without fine-tuning. "
-        f"Scoring every weight took: {took}."
+        "**Random pruning is the baseline** that a criterion has to beat. Each slider is live; tick "
+        f"«same {kind.measure} for all» to move them together. The curves are one shot, without fine-tuning. "
+        f"Scoring every {kind.one} took: {took}."
     )
 
 

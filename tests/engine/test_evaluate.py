@@ -309,3 +309,77 @@ def test_structures_are_looked_for_once():
 def test_units_are_refused_in_one_sentence(recipe, said):
     with pytest.raises(ValueError, match=said):
         evaluate.stand(SUBJECT, recipe)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_filter_that_is_not_finite_goes_first_and_leaves_no_trace(value):
+    """One broken number in conv2: the loss is finite as soon as its filter is gone, before and after others go too."""
+    from dataclasses import replace
+
+    from pruneviz.engine.sources import card
+
+    sample = card.load("digits_cnn")
+    network = sample.skeleton()
+    layer = next(one for one in sample.layers if "conv2" in one.name)
+    weight = network.get_parameter(layer.name).detach().clone()
+    weight[3, 0, 0, 0] = value
+    owner, _, key = layer.name.rpartition(".")
+    setattr(network.get_submodule(owner), key, nn.Parameter(weight, requires_grad=False))
+    subject = replace(sample, network=network, nonfinite=((layer.name, 1),))
+    recipe = Recipe(granularity="filter", nonfinite="remove")
+    standing = evaluate.stand(subject, recipe)
+    workspace = Workspace(subject, standing.split.measured)
+    assert not np.isfinite(workspace.amount(standing.ranking, 0.0, {}).loss)
+    for amount in (0.1, 0.5, 0.0, 0.3):
+        found = workspace.amount(standing.ranking, amount, {})
+        assert np.isfinite(found.loss) == (amount > 0)
+    assert not standing.ranking.kept(0.1)[owner][3]
+    forced = standing.ranking.ids().index(f"{owner}:3")
+    back = workspace.amount(standing.ranking, 0.5, {}, (), (standing.ranking.ids()[forced],))
+    assert not np.isfinite(back.loss)
+    assert np.isfinite(run(subject, replace(recipe, amount=0.3))[0].score.loss)
+    inputs = subject.held_out.inputs(slice(0, 4))
+    _, _, proof = surgery.remove(subject.skeleton().eval(), standing.structure, standing.ranking.kept(0.3), inputs)
+    assert proof.holds and workspace.silences("filter")
+
+
+def test_an_empty_convolution_can_be_looked_at_and_not_removed():
+    from pruneviz.engine.sources import card
+
+    report, standing = run(card.load("digits_cnn"), Recipe(granularity="filter", amount=1.0, floor=0))
+    first = standing.structure.removable[0].label
+    said = next(note for note in report.notes if note.startswith(f"No filter is left in {first}"))
+    assert said.endswith("a network without them cannot be built, so this setting can be looked at but not removed.")
+    assert "Nothing of the input gets past: every sample gets the same answer." in report.notes
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("neuron", "only what goes round them gets past"), ("head", "its attention adds nothing of the input any more")],
+)
+def test_what_goes_round_an_empty_group_still_gets_past(kind, words):
+    """A transformer's residual path goes round its neurons and its heads: nobody says that nothing gets past."""
+    from pruneviz.engine.sources import card
+
+    subject = card.load("digits_vit")
+    group = evaluate.structure_of(subject, kind).removable[0]
+    gone = tuple(f"{group.name}:{at}" for at in range(group.units))
+    empty, _ = run(subject, Recipe(granularity=kind, amount=0.0, floor=0, gone=gone))
+    assert empty.notes == (f"No {kind} is left in {group.label}: {words}.",)
+    held, _ = run(subject, Recipe(granularity=kind, amount=1.0))
+    assert any(note.endswith("one of each group is kept unless you say --floor 0.") for note in held.notes)
+
+
+def test_without_any_head_the_token_that_decides_sees_no_image():
+    """All attention gone, the class token hears of no patch: here nothing does get past, and it is said."""
+    from pruneviz.engine.sources import card
+
+    empty, _ = run(card.load("digits_vit"), Recipe(granularity="head", amount=1.0, floor=0))
+    assert "Nothing of the input gets past: every sample gets the same answer." in empty.notes
+
+
+def test_a_criterion_of_units_says_what_it_scores_in_plain_words():
+    with pytest.raises(
+        ValueError, match="^leave one out scores filters, neurons, heads and layers, not weights; choose one of "
+    ):
+        evaluate.stand(SUBJECT, Recipe(criterion="leave_one_out"))

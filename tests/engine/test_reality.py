@@ -137,6 +137,20 @@ def test_every_way_computes_what_the_mask_says(granularity):
     assert sum(one.numel() for one in small.parameters()) < sum(one.numel() for one in network.parameters())
 
 
+def test_a_layer_whose_weights_are_zero_is_not_passed_by():
+    """Its norms and biases still speak: the zeros are not the masked network."""
+    from pruneviz.engine.sources import card
+
+    one = card.load("digits_resnet")
+    recipe = Recipe(subject="digits_resnet", granularity="layer", amount=0.5)
+    cut, inputs = ways.choose(one, recipe), one.held_out.inputs(slice(0, 8))
+    with torch.no_grad():
+        zeros = ways.with_zeros(one, cut.masks)(inputs)
+        silent = surgery.masked(ways.dense(one), cut.structure, cut.kept)(inputs)
+        _, proof = ways.smaller(ways.dense(one), cut, inputs)
+    assert float((zeros - silent).abs().max() / silent.abs().max()) > 0.1 and proof.holds
+
+
 def test_what_cannot_be_built_is_said_and_the_rest_is_measured():
     one = subject(Unusual())
     truth = list(reality.measure(one, Recipe(subject="tiny", batch=2), QUICK))[-1].truth

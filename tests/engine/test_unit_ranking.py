@@ -150,8 +150,13 @@ def test_units_moved_by_hand_do_not_follow_their_rank():
 def test_the_floor_goes_to_the_next_best_when_the_best_is_removed_by_hand():
     ranking = ranked([[1.0, 2.0, 3.0]])
     assert ranking.kept(1.0, {}, ("g0:2",))["g0"].tolist() == [False, True, False]
-    assert ranking.kept(0.0, {}, ("g0:0", "g0:1", "g0:2"))["g0"].tolist() == [False, False, True]
-    assert ranked([[1.0, 2.0, 3.0]], floor=0).kept(0.0, {}, ("g0:0", "g0:1", "g0:2"))["g0"].tolist() == [False] * 3
+
+
+def test_a_hand_may_empty_a_group_that_the_rank_may_not():
+    for floor in (0, 1):
+        ranking = ranked([[1.0, 2.0, 3.0], [4.0]], floor=floor)
+        assert ranking.kept(0.0, {}, ("g0:0", "g0:1", "g0:2"))["g0"].tolist() == [False] * 3
+        assert ranking.kept(0.0, {}, ("g1:0",))["g1"].tolist() == [False]
 
 
 @pytest.mark.parametrize("unit", ["g0:3", "g0:-1", "g0:x", "g0", "g7:0", "stuck:0", ":1", ""])

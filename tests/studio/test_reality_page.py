@@ -248,3 +248,11 @@ def test_headlines_say_what_was_measured(stage, said):
 def test_a_busy_machine_is_named():
     busy = replace(WHOLE, machine=replace(WHOLE.machine, load=3.5))
     assert "The machine was busy" in words.setting(busy) and "busy" not in words.setting(WHOLE)
+
+
+def test_zeros_in_layers_are_not_called_silent():
+    """A layer whose weights are zero still says something; a filter does not."""
+    truth = replace(WHOLE, smaller_granularity="layer", difference=1e-6)
+    said = {kind: words.budget(Recipe(granularity=kind, amount=0.5), truth) for kind in ("layer", "filter")}
+    assert "norms and biases still speak, so its outputs differ from the preview" in said["layer"]
+    assert "silences" in said["filter"] and "differ from the preview" not in said["filter"]

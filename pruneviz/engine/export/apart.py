@@ -81,9 +81,7 @@ def _run(arguments: Sequence[str], seconds: float, said: BinaryIO, errors: Binar
     # One thread sums in one order: the difference that is reported does not depend on the machine's load.
     environment |= {"OMP_NUM_THREADS": "1", "PYTHONPATH": _path()}
     command = [sys.executable, "-m", __name__, *arguments]
-    worker = subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=said, stderr=errors
-    )  # fmt: skip
+    worker = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=said, stderr=errors)
     try:
         return worker.wait(seconds)
     finally:

@@ -84,7 +84,8 @@ def write(
 def archive(
     subject: Subject, recipe: Recipe, standing: evaluate.Standing, *, convert: bool = True, fold: bool = False
 ) -> tuple[bytes, Exported]:
-    """The same as the bytes of a .zip. It names no folder of this machine: a data file has to be put beside the card."""
+    """The same as the bytes of a .zip, without the transformers folder, which only `write` makes. It names no folder of
+    this machine: a data file has to be put beside the card."""
     made = cut(subject, recipe, standing, fold=fold)
     with tempfile.TemporaryDirectory() as place:
         exported = _fill(subject, made, Path(place), None, convert)
@@ -105,7 +106,8 @@ def _fill(subject: Subject, made: Cut, place: Path, target: Path | None, convert
     _reread(subject, made, place, inputs)
     converted = _converted(subject, place, inputs) if convert else None
     notes += [f"{converted.problem}."] if converted and converted.problem else []
-    problem = pretrained.save(record, made.network, inputs, place / pretrained.NAME)
+    # transformers sets process-wide switches while it loads: an archive is made beside other visitors, so it goes without.
+    problem = pretrained.save(record, made.network, inputs, place / pretrained.NAME) if target else ""
     notes += [f"{problem}."] if problem else []
     files = [(path.relative_to(place).as_posix(), path.stat().st_size) for path in _files(place)]
     real = len(weights) / len(storage.file(dense))

@@ -127,9 +127,7 @@ def _refuse_empty(network: nn.Module, group: Group) -> None:
     """Torch runs a matrix without rows, but no convolution without filters."""
     for name in (part.tensor.rpartition(".")[0] for part in group.parts if part.role in OWN):
         if isinstance(network.get_submodule(name), nn.modules.conv._ConvNd):
-            raise SurgeryError(
-                name, f"no filter is left in {name}, and a convolution without filters cannot be run: keep one"
-            )
+            raise SurgeryError(name, f"no filter is left in {name}: a convolution without filters cannot run, keep one")
 
 
 def _explained(problem: SurgeryError, structure: Structure, kept: Kept) -> SurgeryError:
@@ -137,9 +135,8 @@ def _explained(problem: SurgeryError, structure: Structure, kept: Kept) -> Surge
     labels = [one.label for one in structure.groups if one.name in kept and not kept[one.name].any()]
     if not labels:
         return problem
-    return SurgeryError(
-        problem.module, f"no {structure.granularity} is left in {', '.join(labels)}, and without any, {problem}"
-    )
+    where = ", ".join(labels)
+    return SurgeryError(problem.module, f"no {structure.granularity} is left in {where}; without any, {problem}")
 
 
 def _repairs(network: nn.Module, structure: Structure, losing: dict[str, int]) -> tuple[tuple[str, str, int], ...]:

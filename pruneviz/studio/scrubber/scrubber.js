@@ -17,6 +17,7 @@ export default function (component) {
   board.receive(data)
   return () => {
     board.resize.disconnect()
+    document.documentElement.removeAttribute("data-pv-guessing")
     BOARDS.delete(root)
     root.replaceChildren()
   }
@@ -127,6 +128,7 @@ function buildFacts() {
 /** Takes new data for one panel without touching a position that is held here. */
 function patch(view, panel, data) {
   const { board } = view
+  if (view.panel.noun !== panel.noun) view.guessing = false // another question: the old guess answers nothing
   view.panel = panel
   if (view.hero !== (data.panels.length === 1)) view.hero = data.panels.length === 1
   if (!board.outbox.some((event) => event.kind === "guess")) view.guess = data.guess
@@ -145,6 +147,8 @@ function refresh(view) {
   view.width = curve.box.clientWidth
   view.card.classList.toggle("pv-hero", view.hero)
   view.card.classList.toggle("pv-guessing", view.guessing)
+  // The frame around hides its numbers, too: a guess is none if the answer stands above it.
+  document.documentElement.toggleAttribute("data-pv-guessing", [...view.board.views.values()].some((one) => one.guessing))
   view.card.classList.toggle("pv-withlayers", panel.layers.length > 0)
   view.title.hidden = !panel.title
   say(view.title, panel.title)

@@ -21,12 +21,16 @@ from pruneviz.recipe import Recipe
 RECIPE = Recipe(subject="digits_mlp", granularity="neuron", amount=0.5)
 
 
+def written(out: Path, name: str = RECIPE.subject) -> Path:
+    """An export without its ONNX file."""
+    subject, recipe = card.load(name), replace(RECIPE, subject=name)
+    package.write(subject, recipe, evaluate.stand(subject, recipe), out, convert=False)
+    return out
+
+
 @pytest.fixture
 def folder(tmp_path) -> Path:
-    """An export without its ONNX file."""
-    subject = card.load(RECIPE.subject)
-    package.write(subject, RECIPE, evaluate.stand(subject, RECIPE), tmp_path / "out", convert=False)
-    return tmp_path / "out"
+    return written(tmp_path / "out")
 
 
 @pytest.fixture
@@ -87,12 +91,15 @@ def test_it_computes_what_the_conversion_in_here_computes(folder, started):
     assert (folder / "model.onnx").read_bytes() == (folder / "again.onnx").read_bytes()
 
 
-def test_inputs_may_have_names(folder):
+def test_inputs_may_have_names(tmp_path):
+    """The ViT calls its images x."""
     import onnxruntime
 
-    made = apart.convert(folder, {"": images()})
+    folder = written(tmp_path / "out", "digits_vit")
+    made = apart.convert(folder, {"x": images()})
+    assert made.problem == ""
     session = onnxruntime.InferenceSession(folder / "model.onnx", providers=["CPUExecutionProvider"])
-    assert made.ok and [one.name for one in session.get_inputs()] == [""]
+    assert [one.name for one in session.get_inputs()] == ["x"]
 
 
 def test_a_conversion_that_takes_too_long_is_given_up_and_ended(folder, started):

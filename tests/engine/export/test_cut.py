@@ -31,7 +31,7 @@ def test_what_is_too_large_or_of_unknown_make_or_folded_is_compared_as_it_is(mon
     monkeypatch.setattr(cut, "EXACT", cut.parameters(subject.network) - 1)
     large = made(subject)
     for found in (strange, folded, large):
-        assert found.proof.noise == 1e-4 and 0 < found.proof.difference <= 1e-4 and "not in float64" in found.notes[-1]
+        assert found.proof.noise == 1e-4 and found.proof.holds and "not in float64" in found.notes[-1]
 
 
 def test_a_difference_that_float32_would_hide_is_refused(monkeypatch):

@@ -266,7 +266,7 @@ def test_a_network_without_a_card_is_still_written(tmp_path):
     subject = replace(card.load("digits_mlp"), origin=None)
     made, _ = exported(subject, tmp_path / "out", granularity="neuron", amount=0.5)
     assert {name for name, _ in made.files} == {"removal.json", "weights.safetensors"}
-    assert "No card" in made.notes[0]
+    assert any("No card" in note for note in made.notes)
     assert removal.read(tmp_path / "out" / "removal.json").steps[0].removal.slices
 
 

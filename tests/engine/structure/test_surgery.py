@@ -165,8 +165,8 @@ def test_a_removal_that_does_not_run_is_rolled_back():
 
 def test_a_removal_that_computes_something_else_is_rolled_back():
     network, inputs = plain(), picture()
-    network[5] = Scaled()
     structure = trace.structure(network, inputs, "filter")
+    network[5] = Scaled()
     before = snapshot(network)
     with pytest.raises(SurgeryError, match="differs from the masked one by .*; it was thrown away") as caught:
         surgery.remove(network, structure, cases.some(structure), inputs)

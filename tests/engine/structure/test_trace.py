@@ -223,7 +223,8 @@ def test_the_same_parameter_seen_through_views():
         (lambda x: functional.local_response_norm(x, 3), "local_response_norm"),
         (lambda x: functional.normalize(x, dim=1), "normalize"),
         (lambda x: x - x.mean(1, keepdim=True), "mean"),
-        (lambda x: x.view(2, 2, 4, 6, 6).transpose(1, 2).reshape(2, 8, 6, 6), "view"),
+        (lambda x: x.view(2, 2, 4, 6, 6).transpose(1, 2).reshape(2, 8, 6, 6), "shuffles"),
+        (lambda x: functional.channel_shuffle(x, 2), "shuffles"),
         (lambda x: x[:, torch.arange(7, -1, -1)], "getitem"),
         (lambda x: torch.cat([x[:, :4], x[:, 4:] * 2], 1), "getitem"),
         (lambda x: functional.pad(x, (0, 0, 0, 0, 1, 1))[:, 1:9], "pad"),
@@ -391,7 +392,7 @@ def test_a_module_that_is_partly_fixed_has_two_groups():
         last=conv(7, 2),
     )
     one, two, _ = proven(network, picture()).groups
-    assert one.removable and not two.removable and "added together with numbers of which no layer is known" in two.reason
+    assert one.removable and not two.removable and "numbers that are no layer's channels" in two.reason
 
     network = Forward(
         lambda m, x: m.last(m.one(x) * torch.cat([m.gate.expand(2, 2, 6, 6), m.two(x)], 1)).mean((2, 3)),
@@ -427,3 +428,24 @@ def test_tracing_changes_nothing():
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in network.modules())
     assert torch.equal(inputs, picture())
+
+
+def test_a_network_that_computes_with_its_own_width_keeps_it():
+    """Without one of eight filters, √8 becomes √7: only the widths that are computed with are frozen, not the next."""
+    network = Forward(
+        lambda m, x: m.last(m.next((lambda y: y / y.shape[1] ** 0.5)(m.first(x)))).mean((2, 3)),
+        first=conv(3, 8),
+        next=conv(8, 6),
+        last=conv(6, 2),
+    )
+    first, second, _ = proven(network, picture()).groups
+    assert first.reason == "the rest of the network depends on its width" and second.removable
+
+
+def test_numbers_that_are_not_finite_hide_no_difference():
+    """A NaN makes every output NaN: what can go is found as if it were zero, and the network keeps its NaN."""
+    network = nn.Sequential(conv(3, 4), nn.ReLU(), conv(4, 2), nn.Flatten(), nn.Linear(72, 2))
+    network[0].weight.data[1, 0, 0, 0] = float("nan")
+    structure = trace.structure(network, picture().float(), "filter")
+    assert [group.name for group in structure.removable] == ["0", "2"]
+    assert network[0].weight.isnan().sum() == 1
