@@ -16,6 +16,8 @@ WAYS = {
     SMALLER: "really smaller",
 }
 """The ways in which one network can be stored and run, and what the screen calls them."""
+WIDE = 0.2
+"""Quartiles further apart than this share of their median hide a difference that would matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,11 @@ class Spread:
         """Whether the two quartile ranges share a point: then they cannot be told apart."""
         return self.low <= other.high and other.low <= self.high
 
+    @property
+    def wide(self) -> bool:
+        """Whether the quartiles lie so far apart that finding no difference says little."""
+        return self.high - self.low > WIDE * self.median
+
 
 @dataclass(frozen=True, slots=True)
 class Machine:
@@ -44,6 +51,11 @@ class Machine:
     dtype: str = "float32"
     gpu: str = ""
     load: float | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether others were at work here: half the cores and more."""
+        return self.load is not None and self.load >= self.cores / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +102,11 @@ class Timed:
         """Whether it cannot be told from its peer: their quartile ranges overlap."""
         return self.milliseconds.overlaps(self.peer)
 
+    @property
+    def wide(self) -> bool:
+        """Whether one of the times behind the verdict scatters so much that a difference could hide in it."""
+        return any(one.wide for one in (self.milliseconds, self.ratio, self.peer))
+
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
@@ -117,6 +134,16 @@ class Crossing:
         """The same by the quartiles of the ratio: what noise leaves open."""
         return crossing(self.sparsities, self.lows), crossing(self.sparsities, self.highs)
 
+    @property
+    def reached(self) -> bool:
+        """Whether sparse beats dense somewhere whatever the noise."""
+        return self.at is not None and self.between[1] is not None
+
+    @property
+    def never(self) -> bool:
+        """Whether sparse beats dense nowhere whatever the noise; neither this nor `reached` where that cannot be told."""
+        return self.at is None and self.between == (None, None)
+
 
 @dataclass(frozen=True, slots=True)
 class Truth:
@@ -139,6 +166,10 @@ class Truth:
     crossings: tuple[Crossing, ...] = ()
     missing: tuple[tuple[str, str], ...] = ()
     complete: bool = False
+
+    def unclear(self, timed: Timed) -> bool:
+        """Whether «no difference» is too much said: none was seen, but on a busy machine or between wide quartiles."""
+        return timed.same and (self.machine.busy or timed.wide)
 
     def on_disk(self, way: str) -> Stored | None:
         return next((one for one in self.stored if one.way == way), None)

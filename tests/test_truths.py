@@ -59,6 +59,30 @@ def test_noise_leaves_a_range():
     assert low == pytest.approx(0.8) and high is None and one.at == pytest.approx(0.85)
 
 
+def test_what_noise_leaves_open_is_neither_reached_nor_never():
+    line = Crossing("fc", (4, 4), 1, (0.8, 0.9), (2.0, 0.5), (1.5, 0.25), (4.0, 0.9), 9)
+    over = Crossing("fc", (4, 4), 1, (0.8, 0.9), (4.0, 2.0), (3.0, 1.5), (5.0, 3.0), 9)
+    assert (line.reached, line.never) == (True, False) and (over.reached, over.never) == (False, True)
+    for unsure in (replace(line, highs=(4.0, 1.1)), replace(over, lows=(3.0, 0.9))):
+        assert not unsure.reached and not unsure.never
+
+
+@pytest.mark.parametrize(
+    ("ratio", "width", "load", "unclear"),
+    [
+        (1.0, 0.01, None, False),  # two times alike, and sharp
+        (1.0, 0.01, 1.9, False),
+        (1.0, 0.01, 2.0, True),  # two of four cores were at work
+        (1.0, 0.15, None, True),  # quartiles 30% apart
+        (0.5, 0.01, 4.0, False),  # a difference that shows on a busy machine is one
+        (0.5, 0.15, None, False),
+    ],
+)
+def test_no_difference_is_unclear_where_one_could_hide(ratio, width, load, unclear):
+    found = replace(truth(ratio, width), machine=replace(HERE, load=load))
+    assert found.unclear(found.time(SMALLER, 8)) == unclear
+
+
 def test_half_the_multiplications_and_22_percent_less_time_is_44_percent_of_the_promise():
     found = gain(truth(), 8)
     assert (found.macs, found.time, found.share) == (0.5, pytest.approx(0.22), pytest.approx(0.44)) and not found.same

@@ -142,29 +142,37 @@ def machines(found: Mapping[str, Truth]) -> Chart:
 
 
 def even_at(one: Crossing) -> str:
-    """From which sparsity on sparse is faster, with what noise leaves open: «86% (84% to 89%)», «not up to 99%»."""
-    last = as_percent(one.sparsities[-1])
-    if one.at is None:
+    """From which sparsity on sparse is faster: «86% (84% to 89%)», «not up to 99%», «cannot tell: between 50% and …»."""
+    first, last = as_percent(one.sparsities[0]), as_percent(one.sparsities[-1])
+    if one.never:
         return f"not up to {last}"
-    if one.ratios[0] < 1:
-        return f"{as_percent(one.sparsities[0])} or less"
     low, high = one.between
-    ends = [as_percent(round(end, 3)) for end in (low or one.at, high or one.at)]
-    return f"{as_percent(round(one.at, 3))} ({ends[0]} to {ends[1] if high else f'above {last}'})"
+    at = next(end for end in (low, one.at, high) if end is not None)
+    if not one.reached:
+        return f"cannot tell: between {as_percent(round(at, 3))} and above {last}"
+    if one.at == one.sparsities[0]:
+        return f"{first} or less" if high == one.at else f"{first} or less (up to {as_percent(round(high, 3))})"
+    return f"{as_percent(round(one.at, 3))} ({as_percent(round(at, 3))} to {as_percent(round(high, 3))})"
 
 
 def crossing_title(found: Sequence[Crossing]) -> str:
-    """From where on sparse beats dense here, in one sentence."""
+    """From where on sparse beats dense here, in one sentence that names every line of the plot."""
     if not found:
         return "Sparse against dense was not measured."
-    reached = [one for one in found if one.at is not None and one.between[1] is not None]
+    reached, never = [one for one in found if one.reached], [one for one in found if one.never]
+    unsure = [one for one in found if not (one.reached or one.never)]
     last = as_percent(found[0].sparsities[-1])
-    if not reached:
-        doubt = "clearly " if any(one.at is not None for one in found) else ""
-        return f"Here sparse multiplication never {doubt}beats dense: not up to {last} zeros."
-    best = min(reached, key=lambda one: one.at)
-    rest = f"; {len(found) - len(reached)} of {len(found)} lines never get there" if len(reached) < len(found) else ""
-    return f"Here sparse beats dense from {as_percent(round(best.at, 2))} zeros on at the earliest ({_named(best)}){rest}."
+    said = []
+    if reached:
+        best = min(reached, key=lambda one: one.at)
+        where = f"{as_percent(round(best.at, 2))} zeros on at the earliest ({_named(best)})"
+        said.append(f"Here sparse multiplication beats dense from {where}")
+    if never:
+        start = "not" if reached else "Here sparse multiplication does not beat dense"
+        said.append(f"{start} up to {last} zeros: {_all_named(never)}")
+    if unsure:
+        said.append(f"{'cannot' if said else 'Cannot'} tell, too noisy: {_all_named(unsure)}")
+    return f"{'; '.join(said)}."
 
 
 def less_time(timed: Timed) -> str:
@@ -302,7 +310,8 @@ def _time(truth: Truth) -> Groups:
 
 
 def _time_bar(one: Timed) -> _Bar:
-    share = one.ratio.median
+    """A time as a share of the dense one; where the two cannot be told apart, a full bar: nothing is saved."""
+    share = 1.0 if one.same else one.ratio.median
     where = " on the GPU, half precision" if one.device == "cuda" else ""
     hover = (
         f"{WAYS[one.way]}{where}: {milliseconds(one.milliseconds)}<br>dense beside it: {milliseconds(one.peer)}<br>"
@@ -403,6 +412,14 @@ def _machines_title(found: Mapping[str, Truth]) -> str:
 
 def _named(one: Crossing) -> str:
     return f"{one.what or 'whole network'}, batch {one.batch}"
+
+
+def _all_named(found: Sequence[Crossing]) -> str:
+    """Lines by what they are about, each with its batches: «fc1, batch 1 and 32, and whole network, batch 1»."""
+    batches: dict[str, list[str]] = {}
+    for one in found:
+        batches.setdefault(one.what or "whole network", []).append(str(one.batch))
+    return ", and ".join(f"{what}, batch {' and '.join(sizes)}" for what, sizes in batches.items())
 
 
 def _millions(count: float) -> str:

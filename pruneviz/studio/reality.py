@@ -185,12 +185,17 @@ def takes_tokens(name: str) -> bool:
 
 
 def choose(recipe: Recipe) -> None:
-    """How it is measured: batch, threads, and the length of sequences."""
-    high = most(recipe.subject)
-    bench.number("batch, beside 1", "batch", 1, high, width=150)
-    bench.number("threads (0: all)", "threads", 0, os.cpu_count() or 1, width=150)
+    """How it is measured: batch, threads, and the length of sequences. Each label says how far it goes here."""
+    high, cores = most(recipe.subject), os.cpu_count() or 1
+    bench.number(f"batch beside 1, up to {high:,} here", "batch", 1, high, width=240)
+    bench.number(f"threads: {_up_to(cores)} here, 0 for all", "threads", 0, cores, width=240)
     if takes_tokens(recipe.subject):
-        bench.number("tokens (0: all)", "length", 0, longest(recipe.subject), width=150)
+        many = longest(recipe.subject)
+        bench.number(f"tokens: {_up_to(many)} here, 0 for all", "length", 0, many, width=240)
+
+
+def _up_to(high: int) -> str:
+    return f"1 to {high:,}" if high > 1 else "1"
 
 
 def amounts(recipe: Recipe) -> list[float]:

@@ -6,7 +6,7 @@ from pruneviz import findings, truths
 from pruneviz.charts.reality import even_at, less_time
 from pruneviz.recipe import Recipe
 from pruneviz.studio import catalogue, kitchen
-from pruneviz.truths import CSR, DENSE, SEMI, SMALLER, ZEROS, Machine, Truth
+from pruneviz.truths import CSR, DENSE, SEMI, SMALLER, ZEROS, Machine, Timed, Truth
 
 NAMES = {SEMI: "2:4", CSR: "CSR", SMALLER: "Really smaller", "layer": "Largest layer alone", "network": "Whole network"}
 
@@ -17,21 +17,34 @@ def headline(recipe: Recipe, truth: Truth | None) -> str:
     if zeros is None:
         kind = catalogue.kind(recipe.granularity)
         return f"What is removing {findings.percent(recipe.amount)} of the {kind.many} worth on this machine?"
-    said = f"{findings.percent(round(truth.sparsity, 3))} zeros"
-    said += ", same milliseconds" if zeros.same else f", {less_time(zeros)}"
-    sparse, smaller = truth.time(CSR, truth.batch), truth.time(SMALLER, truth.batch)
-    if sparse and not sparse.same and sparse.ratio.median < 1:
-        said += f"; stored sparse, {less_time(sparse)}"
+    said, smaller = _zeros_said(truth, zeros), truth.time(SMALLER, truth.batch)
     if smaller is None:
         return f"{said}."
+    if truth.unclear(smaller):
+        if truth.unclear(zeros) and not _sparse_gain(truth):
+            share = findings.percent(round(truth.sparsity, 3))
+            return f"Too noisy to say: neither {share} zeros nor the really smaller network can be told from the dense one."
+        return f"{said}; too noisy to say: the really smaller network cannot be told from the dense one."
     if smaller.same:
-        return f"{said}; and not even the really smaller network is measurably faster."
-    only = "only the really smaller network is faster" if zeros.same and smaller.ratio.median < 1 else "really smaller"
-    return (
-        f"{said}; {only}: {less_time(smaller)}."
-        if smaller.ratio.median < 1
-        else f"{said}; really smaller, {less_time(smaller)}."
-    )
+        return f"{said}; the really smaller network is not measurably faster either."
+    alone = zeros.same and not truth.unclear(zeros) and not _sparse_gain(truth) and smaller.ratio.median < 1
+    return f"{said}; {'only the really smaller network is faster:' if alone else 'really smaller,'} {less_time(smaller)}."
+
+
+def _zeros_said(truth: Truth, zeros: Timed) -> str:
+    """What zeros gain in time, stored dense and, where that is something, stored sparse."""
+    said = f"{findings.percent(round(truth.sparsity, 3))} zeros"
+    if truth.unclear(zeros):
+        said = f"Too noisy to say: {said} cannot be told from the dense network"
+    else:
+        said += ", same milliseconds" if zeros.same else f", {less_time(zeros)}"
+    return said + _sparse_gain(truth)
+
+
+def _sparse_gain(truth: Truth) -> str:
+    sparse = truth.time(CSR, truth.batch)
+    gains = sparse and not sparse.same and sparse.ratio.median < 1
+    return f"; stored sparse, {less_time(sparse)}" if gains else ""
 
 
 def setting(truth: Truth) -> str:
@@ -50,7 +63,7 @@ def setting(truth: Truth) -> str:
 
 def _busy(here: Machine) -> str:
     """A warning where others were at work on the machine."""
-    if here.load is None or here.load < here.cores / 2:
+    if not here.busy:
         return ""
     return f" **The machine was busy** ({here.load:g} processes before): these times are noisy, measure again later."
 
@@ -121,7 +134,16 @@ def share(truth: Truth) -> str:
 
 def missing(truth: Truth) -> str:
     """What was not measured, and why."""
-    return "\n".join(f"- {NAMES.get(what, what)}: {why}." for what, why in truth.missing)
+    return "\n".join(f"- {NAMES.get(what, what)}{_but_drawn(truth, what)}: {why}." for what, why in truth.missing)
+
+
+def _but_drawn(truth: Truth, what: str) -> str:
+    """The batches at which a line is missing, where the plot has it at another; empty where it has none."""
+    if what not in ("layer", "network"):
+        return ""
+    drawn = {one.batch for one in truth.crossings if bool(one.what) == (what == "layer")}
+    absent = [str(batch) for batch in truth.batches if batch not in drawn]
+    return f", batch {' and '.join(absent)}" if drawn and absent else ""
 
 
 def sparse_pays(truth: Truth) -> str:

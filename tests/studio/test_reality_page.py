@@ -14,7 +14,8 @@ from pruneviz import truth_file
 from pruneviz.recipe import Recipe
 from pruneviz.studio import reality
 from pruneviz.studio import reality_words as words
-from tests.charts.test_reality import EMPTY, STAGES, WHOLE
+from pruneviz.truths import DENSE, SMALLER, ZEROS
+from tests.charts.test_reality import EMPTY, STAGES, WHOLE, timed
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = "pages/decide/reality.py"
@@ -243,6 +244,65 @@ def test_a_file_that_cannot_be_shown_is_a_sentence(monkeypatch, data):
 )
 def test_headlines_say_what_was_measured(stage, said):
     assert words.headline(Recipe(amount=0.8), STAGES[stage]) == said
+
+
+NEITHER = "Too noisy to say: neither 80% zeros nor the really smaller network can be told from the dense one."
+SAME = "80% zeros, same milliseconds; "
+HALF = "50% less time (2.00 × faster)."
+TWICE = "80% zeros, 100% more time (2.00 × slower); "
+UNTOLD = "cannot be told from the dense"
+
+
+@pytest.mark.parametrize(
+    ("times", "load", "said"),
+    [
+        ((1.0, 0.98, 0.02), None, f"{SAME}the really smaller network is not measurably faster either."),
+        ((1.0, 0.98, 0.02), 4.0, NEITHER),
+        ((1.0, 0.8, 0.4), None, NEITHER),
+        ((2.0, 0.98, 0.02), 4.0, f"{TWICE}too noisy to say: the really smaller network {UNTOLD} one."),
+        ((1.0, 0.5, 0.02), 4.0, f"Too noisy to say: 80% zeros {UNTOLD} network; really smaller, {HALF}"),
+        ((1.0, 0.5, 0.02), None, f"{SAME}only the really smaller network is faster: {HALF}"),
+    ],
+)
+def test_a_headline_does_not_deny_what_noise_may_hide(times, load, said):
+    zeros, smaller, width = times
+    ways = (timed(DENSE, 1.0, width=width), timed(ZEROS, zeros, width=width), timed(SMALLER, smaller, width=width))
+    truth = replace(WHOLE, times=ways, machine=replace(WHOLE.machine, load=load))
+    assert words.headline(Recipe(amount=0.8), truth) == said
+
+
+def test_only_is_not_said_of_the_second_that_is_faster():
+    said = words.headline(Recipe(amount=0.8), WHOLE)
+    assert "stored sparse, 10% less time" in said and said.endswith("; really smaller, 30% less time (1.43 × faster).")
+
+
+def test_what_is_missing_is_not_what_is_drawn():
+    """The whole network was timed at batch 1 and is too large at 32: only that is missing."""
+    layer, network = WHOLE.crossings
+    truth = replace(WHOLE, missing=(("network", "too large"), ("semi", "no GPU")))
+    drawn = replace(truth, crossings=(layer, replace(network, batch=1)))
+    assert words.missing(drawn) == "- Whole network, batch 32: too large.\n- 2:4: no GPU."
+    assert words.missing(replace(truth, crossings=(layer,))) == "- Whole network: too large.\n- 2:4: no GPU."
+
+
+def test_the_title_of_the_plot_and_the_sentence_below_agree():
+    from pruneviz.charts import reality as charts
+
+    line = replace(WHOLE.crossings[1], what="fc1", batch=1)
+    unsure = replace(WHOLE.crossings[1], batch=1, ratios=(1.5, 1.2, 0.9), lows=(0.9, 0.8, 0.7), highs=(3.0, 2.0, 1.5))
+    truth = replace(WHOLE, crossings=(line, unsure))
+    assert "whole network, batch 1: cannot tell: between 50% and above 90%." in words.sparse_pays(truth)
+    assert "fc1, batch 1: not up to 90%" in words.sparse_pays(truth)
+    title = charts.crossing_title(truth.crossings)
+    assert title.endswith("up to 90% zeros: fc1, batch 1; cannot tell, too noisy: whole network, batch 1.")
+
+
+def test_the_fields_say_how_far_they_go(monkeypatch):
+    answers(monkeypatch, WHOLE)
+    monkeypatch.setattr(reality.os, "cpu_count", lambda: 2)
+    app = settled(opened())
+    assert app.number_input(key="threads").label == "threads: 1 to 2 here, 0 for all"
+    assert app.number_input(key="batch").label == "batch beside 1, up to 4,096 here"
 
 
 def test_a_busy_machine_is_named():
