@@ -383,3 +383,20 @@ def test_a_criterion_of_units_says_what_it_scores_in_plain_words():
         ValueError, match="^leave one out scores filters, neurons, heads and layers, not weights; choose one of "
     ):
         evaluate.stand(SUBJECT, Recipe(criterion="leave_one_out"))
+
+
+def test_a_curve_of_units_measures_each_network_once(monkeypatch):
+    """Four layers have few networks: equal numbers of units gone are the same units gone."""
+    subject = card.load("digits_vit")
+    recipe = Recipe(subject="digits_vit", granularity="layer")
+    standing = evaluate.stand(subject, recipe)
+    workspace, asked = Workspace(subject, standing.split.measured), []
+    measure = workspace.amount
+    monkeypatch.setattr(
+        workspace, "amount", lambda ranking, amount, *rest: asked.append(amount) or measure(ranking, amount, *rest)
+    )
+    amounts = [node / 20 for node in range(21)]
+    points = list(evaluate.curve_points(recipe, standing, workspace, amounts))
+    assert len(asked) == len({standing.ranking.removals(amount) for amount in amounts}) < len(amounts)
+    for one in points[::5]:
+        assert one.value == evaluate.evaluate(subject, replace(recipe, amount=one.amount), standing, workspace).score.value
