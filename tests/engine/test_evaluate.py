@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from torch import nn
 
 from pruneviz.engine import evaluate, granularity, unit_report
 from pruneviz.engine.measure import Workspace
+from pruneviz.engine.sources import card
 from pruneviz.engine.structure import surgery
 from pruneviz.engine.sweep import sweep
 from pruneviz.recipe import Recipe
