@@ -1,7 +1,8 @@
 """The times that the page prints beside those of a script of its own: do they agree? Prints a table.
 
-`python -m tests.engine.reality_check [CARD ...]`. The other script knows nothing of ours: one way at a time, one call per
-sample, `time.perf_counter` around it, median of 50 after 5 that do not count.
+`python -m tests.engine.reality_check [CARD ...]`. The other script knows nothing of ours: one call per sample,
+`time.perf_counter` around it, median of 50 after 5 that do not count; once with the ways taking turns, as the page does it,
+and once each way by itself, over and over, where its weights never leave the processor's cache.
 """
 
 from __future__ import annotations
@@ -20,16 +21,17 @@ from pruneviz.truths import CSR, DENSE, SMALLER, WAYS, ZEROS, Crossing, Truth
 SAMPLES = ("digits_mlp", "digits_cnn", "digits_resnet", "digits_vit")
 
 
-def plain_median(network, inputs, n: int = 50) -> float:
-    """Milliseconds of one forward pass, by the simplest of means."""
-    taken = []
+def plain_medians(networks: list, inputs, n: int = 50) -> list[float]:
+    """Milliseconds of one forward pass of each network, in turns, by the simplest of means."""
+    taken: list[list[float]] = [[] for _ in networks]
     with torch.no_grad():
         for at in range(n + 5):
-            started = time.perf_counter()
-            ways.call(network, inputs)
-            if at >= 5:
-                taken.append(1000 * (time.perf_counter() - started))
-    return statistics.median(taken)
+            for mine, network in zip(taken, networks, strict=True):
+                started = time.perf_counter()
+                ways.call(network, inputs)
+                if at >= 5:
+                    mine.append(1000 * (time.perf_counter() - started))
+    return [statistics.median(mine) for mine in taken]
 
 
 def compare(name: str, recipe: Recipe) -> Truth:
@@ -43,14 +45,15 @@ def compare(name: str, recipe: Recipe) -> Truth:
     networks[SMALLER] = ways.smaller(networks[DENSE], cut, ways.inputs_of(subject, 2))[0]
     for batch in last.truth.batches:
         inputs = ways.inputs_of(subject, batch)
-        for way, network in networks.items():
+        turns = plain_medians([*networks.values()], inputs)
+        for (way, network), other in zip(networks.items(), turns, strict=True):
             said = last.truth.time(way, batch).milliseconds
-            other = plain_median(network, inputs)
             inside = "inside the quartiles" if said.low <= other <= said.high else f"{other / said.median:.2f} ×"
             quartiles = f"{said.median:.3f} ({said.low:.3f} to {said.high:.3f})"
-            print(f"| {name} | {batch} | {WAYS[way]} | {quartiles} | {other:.3f} | {inside} |")
+            alone = plain_medians([network], inputs)[0]
+            print(f"| {name} | {batch} | {WAYS[way]} | {quartiles} | {other:.3f} | {inside} | {alone:.3f} |")
     for one in last.truth.crossings:
-        print(f"|   | {one.batch} | {one.what or 'whole network'} | sparse is faster from {_at(one)} |   |   |")
+        print(f"|   | {one.batch} | {one.what or 'whole network'} | sparse is faster from {_at(one)} |   |   |   |")
     return last.truth
 
 
@@ -60,7 +63,8 @@ def _at(one: Crossing) -> str:
 
 def main(names: list[str]) -> None:
     print(
-        "| model | batch | way | page: median ms (quartiles) | script: median ms | difference |\n|---|---|---|---|---|---|"
+        "| model | batch | way | page: median ms (quartiles) | script, in turns | difference | script, alone |\n"
+        "|---|---|---|---|---|---|---|"
     )
     with reality.threads(1):
         for name in names:
