@@ -22,6 +22,7 @@ from pruneviz.engine.structure import find
 from pruneviz.engine.structure.units import KINDS, Kept, Structure
 from pruneviz.engine.subject import Subject
 from pruneviz.engine.unit_ranking import UnitRanking, rank_units
+from pruneviz.findings import noun
 from pruneviz.recipe import Recipe
 from pruneviz.report import Curve, CurvePoint, LayerReport, Report, Score
 
@@ -60,9 +61,9 @@ def check(subject: Subject, recipe: Recipe) -> None:
     kind = recipe.granularity if recipe.granularity in KINDS else ""
     chosen = criteria.find(recipe.criterion)
     if chosen.units and kind not in chosen.units:
-        here = unit_report.MANY.get(recipe.granularity, "weights")
+        here = noun(recipe.granularity)
         raise ValueError(
-            f"{recipe.criterion.replace('_', ' ')} scores {_listed([unit_report.MANY[one] for one in chosen.units])}, not "
+            f"{recipe.criterion.replace('_', ' ')} scores {_listed([noun(one) for one in chosen.units])}, not "
             f"{here}; choose one of {', '.join(criteria.offered(recipe.granularity))}"
         )
     scopes.find(recipe.scope, units=bool(kind))

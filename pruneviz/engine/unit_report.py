@@ -15,10 +15,9 @@ from pruneviz.engine.structure import emptied
 from pruneviz.engine.structure.units import NOBODY, Group, Kept, Part, Structure
 from pruneviz.engine.subject import Subject
 from pruneviz.engine.unit_ranking import NEVER, UnitRanking, groups_of
+from pruneviz.findings import NOUNS
 from pruneviz.recipe import Recipe
 from pruneviz.report import Cost, GroupReport, LayerReport
-
-MANY = {"filter": "filters", "neuron": "neurons", "head": "heads", "layer": "layers"}
 
 _counted: WeakKeyDictionary[Subject, costs.Counted] = WeakKeyDictionary()
 _lock = threading.Lock()
@@ -116,14 +115,14 @@ def _dense(ranking: PatternRanking) -> tuple[str, ...]:
 
 def _warnings(subject: Subject, recipe: Recipe, ranking: UnitRanking) -> tuple[str, ...]:
     structure, own = ranking.structure, recipe.own_amounts()
-    many, found = MANY[structure.granularity], []
+    many, found = NOUNS[structure.granularity], []
     kept = ranking.kept(recipe.amount, own, recipe.gone, recipe.back)
     if emptied.groups(structure, kept):
         found += _emptied(subject, structure, kept)
     held = ranking.held(recipe.amount, own, recipe.gone, recipe.back)
     if held:
         more = f"{held:,} more {many} would have gone" if held > 1 else f"1 more {structure.granularity} would have gone"
-        found.append(f"{more}; one of each group is kept unless you say --floor 0.")
+        found.append(f"{more}; one of each group always stays while the floor is 1.")
     without = [name for name, share in own.items() if share and not groups_of(structure, ranking.layers, name)]
     if without:
         found.append(f"{', '.join(without)} has an amount of its own, but makes no {many} that can go.")

@@ -11,6 +11,10 @@ POOLS = {"mean": "mean", "l1": "sum (L1)", "l2": "L2", "max": "largest"}
 """How weights' importances become a unit's, as a menu says it."""
 
 
+FLOORS = {1: "one of each group", 0: "nothing"}
+"""What stays whatever is asked for, as a menu says it."""
+
+
 def all_of_it(recipe: Recipe) -> None:
     """What goes, by which importance, compared with whom: one row where it fits."""
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="asked"):
@@ -37,6 +41,8 @@ def by_what(recipe: Recipe) -> None:
         pooled(recipe)
         if ":" not in recipe.granularity:
             ask("compared", "scope", [*scopes], lambda key: scopes[key].name, **how)
+        if recipe.granularity in catalogue.UNITS:
+            bench.select("always stays", "floor", [*FLOORS], FLOORS.get, width=170)
 
 
 def pooled(recipe: Recipe) -> None:

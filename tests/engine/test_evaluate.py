@@ -369,7 +369,7 @@ def test_what_goes_round_an_empty_group_still_gets_past(kind, words):
     empty, _ = run(subject, Recipe(granularity=kind, amount=0.0, floor=0, gone=gone))
     assert empty.notes == (f"No {kind} is left in {group.label}: {words}.",)
     held, _ = run(subject, Recipe(granularity=kind, amount=1.0))
-    assert any(note.endswith("one of each group is kept unless you say --floor 0.") for note in held.notes)
+    assert any(note.endswith("one of each group always stays while the floor is 1.") for note in held.notes)
 
 
 def test_without_any_head_the_token_that_decides_sees_no_image():

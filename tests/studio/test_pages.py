@@ -199,3 +199,10 @@ def test_leaving_out_one_by_one_is_waited_for_on_request():
     assert not app.exception and [one for one in app.get("plotly_chart") if "deleted alone" in one.proto.alt]
     chosen = opened(m="digits_vit", g="layer", c="leave_one_out", s="25")
     assert not chosen.exception and not chosen.warning
+
+
+def test_the_floor_is_the_visitors_to_lift():
+    app = opened(m="digits_mlp", g="neuron", s="100")
+    assert strip(app)["pruning ratio"] != "100%" and "always stays" in said(app)
+    app.selectbox(key="floor").set_value(0).run()
+    assert not app.exception and app.query_params["floor"] == "0" and strip(app)["pruning ratio"] == "100%"

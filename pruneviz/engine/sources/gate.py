@@ -26,10 +26,11 @@ DTYPES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2,
 
 
 class SubjectError(ValueError):
-    """One clear sentence: what was got, what is possible, a way out."""
+    """One clear sentence: what was got, what is possible, a way out. `code` names the hazard for machines: «zip-ratio»."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, code: str = "subject") -> None:
         super().__init__(" ".join(str(message).split()))
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
