@@ -1,4 +1,4 @@
-"""The same engine without a screen: evaluate, curve, export, time, doctor. JSON out; an error is one sentence, exit 2."""
+"""The engine without a screen: evaluate, curve, export, time, inspect, doctor. JSON out; an error: one sentence, exit 2."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import math
 import sys
 from collections.abc import Sequence
 
+from pruneviz import floors
 from pruneviz.recipe import Recipe
 from pruneviz.report import Report
 
@@ -17,6 +18,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     chosen = parser.parse_args(arguments)
     try:
+        if chosen.run is not _doctor:  # which says what is too old itself, among all else
+            floors.hold()
         return chosen.run(chosen)
     except (ValueError, OSError, RuntimeError, MemoryError) as problem:
         print(f"pruneviz: {' '.join(str(problem).split())}", file=sys.stderr)
@@ -35,14 +38,17 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     evaluate = commands.add_parser("evaluate", help="measure one setting")
     _recipe_arguments(evaluate)
+    _device_argument(evaluate)
     evaluate.add_argument("--amount", type=_fraction, help="fraction of the weights or units to remove, 0 to 1")
     evaluate.set_defaults(run=_evaluate)
     curve = commands.add_parser("curve", help="measure accuracy at several amounts")
     _recipe_arguments(curve)
+    _device_argument(curve)
     curve.add_argument("--amounts", type=_fractions, required=True, help="fractions to remove, such as 0,.5,.9")
     curve.set_defaults(run=_curve)
     export = commands.add_parser("export", help="write the smaller network to a folder, to keep and to load again")
     _recipe_arguments(export)
+    _device_argument(export)
     export.add_argument("--amount", type=_fraction, help="fraction of the weights or units to remove, 0 to 1")
     export.add_argument("--out", required=True, metavar="DIR", help="a new or empty folder, or an earlier export to replace")
     export.add_argument("--fold", action="store_true", help="a removed unit that is constant stays on in the next bias")
@@ -51,6 +57,11 @@ def _parser() -> argparse.ArgumentParser:
     clock = commands.add_parser("time", help="weigh and time a pruned network on this machine")
     _time_arguments(clock)
     clock.set_defaults(run=_time)
+    inspect = commands.add_parser("inspect", help="what a file of weights, or a model's folder, is recognised as")
+    inspect.add_argument("file", metavar="FILE", help="a file of weights, or a folder with a config.json")
+    inspect.add_argument("--as", dest="build", default="", metavar="NAME", help="compare with this architecture")
+    inspect.add_argument("--json", action="store_true", help="print JSON (the default; kept for scripts)")
+    inspect.set_defaults(run=_inspect)
     doctor = commands.add_parser("doctor", help="versions, devices, what is missing and what to do")
     doctor.add_argument("--json", action="store_true", help="print JSON (the default; kept for scripts)")
     doctor.set_defaults(run=_doctor)
@@ -59,7 +70,16 @@ def _parser() -> argparse.ArgumentParser:
 
 def _recipe_arguments(parser: argparse.ArgumentParser) -> None:
     default = Recipe()
-    parser.add_argument("--subject", default=default.subject, help="a sample's name, or the path of a subject.toml")
+    words = (
+        "a sample's name, the path of a subject.toml, your own module:function; or, with --data, an architecture such as "
+    )
+    words += "torchvision:resnet18, a transformers folder, hub:owner/model, or a file of weights"
+    parser.add_argument("--subject", default=default.subject, help=words)
+    parser.add_argument("--weights", default="", metavar="FILE", help="the architecture's weights; published ones if none")
+    parser.add_argument("--data", default="", metavar="FILE", help="held-out data, or the name of a data set")
+    parser.add_argument(
+        "--say", action="append", default=[], metavar="KEY=VALUE", help="a line of the card, such as data.scale=127.5"
+    )
     parser.add_argument("--criterion", default=default.criterion)
     parser.add_argument("--granularity", default=default.granularity, help="weight, filter, neuron, head, layer, or 2:4")
     parser.add_argument("--scope", default=default.scope)
@@ -79,6 +99,10 @@ def _recipe_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON (the default; kept for scripts)")
 
 
+def _device_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="cpu", help="where to measure: cpu, cuda:0, mps; doctor lists what is here")
+
+
 def _time_arguments(parser: argparse.ArgumentParser) -> None:
     default = Recipe()
     _recipe_arguments(parser)
@@ -96,13 +120,12 @@ def _time_arguments(parser: argparse.ArgumentParser) -> None:
 def _evaluate(chosen: argparse.Namespace) -> int:
     from pruneviz.engine import evaluate
     from pruneviz.engine.measure import Workspace
-    from pruneviz.engine.sources import card
 
-    subject = card.load(chosen.subject)
+    subject = _subject(chosen)
     amount = chosen.amount if chosen.amount is not None else _usual_amount(chosen.granularity)
     recipe = _recipe(chosen, subject.calibration, amount)
     standing = evaluate.stand(subject, recipe)
-    report = evaluate.evaluate(subject, recipe, standing, Workspace(subject, standing.split.measured))
+    report = evaluate.evaluate(subject, recipe, standing, Workspace(subject, standing.split.measured, recipe.device))
     score, bad = report.score, dict(subject.nonfinite)
     answer = {
         **_head(recipe, score, report.calibration, report.calibration_n, standing.curvature),
@@ -161,12 +184,11 @@ def _size(report: Report) -> dict:
 def _curve(chosen: argparse.Namespace) -> int:
     from pruneviz.engine import evaluate
     from pruneviz.engine.measure import Workspace
-    from pruneviz.engine.sources import card
 
-    subject = card.load(chosen.subject)
+    subject = _subject(chosen)
     recipe = _recipe(chosen, subject.calibration, 0.0)
     standing = evaluate.stand(subject, recipe)
-    workspace = Workspace(subject, standing.split.measured)
+    workspace = Workspace(subject, standing.split.measured, recipe.device)
     curve = evaluate.curve(subject, recipe, standing, workspace, chosen.amounts)
     points = [
         {
@@ -195,15 +217,14 @@ def _export(chosen: argparse.Namespace) -> int:
     from pruneviz.engine import evaluate
     from pruneviz.engine.export import folder, package
     from pruneviz.engine.measure import Workspace
-    from pruneviz.engine.sources import card
 
     folder.check(chosen.out)
-    subject = card.load(chosen.subject)
+    subject = _subject(chosen)
     amount = chosen.amount if chosen.amount is not None else _usual_amount(chosen.granularity)
     recipe = _recipe(chosen, subject.calibration, amount)
     standing = evaluate.stand(subject, recipe)
     exported = package.write(subject, recipe, standing, chosen.out, convert=not chosen.no_onnx, fold=chosen.fold)
-    score = evaluate.evaluate(subject, recipe, standing, Workspace(subject, standing.split.measured)).score
+    score = evaluate.evaluate(subject, recipe, standing, Workspace(subject, standing.split.measured, recipe.device)).score
     values = {"value": _number(score.value), "dense_value": _number(score.dense_value)}
     return _print({**exported.answer(), "metric": score.metric, "n": score.n, **values})
 
@@ -213,9 +234,8 @@ def _time(chosen: argparse.Namespace) -> int:
 
     from pruneviz import truth_file
     from pruneviz.engine import reality
-    from pruneviz.engine.sources import card
 
-    subject = card.load(chosen.subject)
+    subject = _subject(chosen)
     amount = chosen.amount if chosen.amount is not None else _usual_amount(chosen.granularity)
     how = {"batch": chosen.batch, "length": chosen.length, "threads": chosen.threads}
     recipe = replace(_recipe(chosen, subject.calibration, amount), **how)
@@ -227,6 +247,27 @@ def _time(chosen: argparse.Namespace) -> int:
             elif sys.stderr.isatty():
                 print(f"{step.done:4.0%} {step.words}", file=sys.stderr)
     return 0 if chosen.stream else _print(truth_file.to_table(step.truth))
+
+
+def _subject(chosen: argparse.Namespace):
+    from pruneviz import caps
+    from pruneviz.engine.sources import asked
+    from pruneviz.engine.sources.fetching import Fetch
+
+    said = asked.Asked(chosen.subject, chosen.weights, chosen.data, tuple(chosen.say))
+    return asked.subject(said, Fetch(caps.downloads(own=True), _downloaded if sys.stderr.isatty() else None))
+
+
+def _downloaded(done: int, every: int) -> None:
+    print(f"\r{done / 1e6:,.1f} of {every / 1e6:,.1f} MB", end="\n" if done >= every else "", file=sys.stderr, flush=True)
+
+
+def _inspect(chosen: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from pruneviz.engine.sources import asked
+
+    return _print(asked.inspected(Path(chosen.file), build=chosen.build))
 
 
 def _usual_amount(granularity: str) -> float:
@@ -261,7 +302,17 @@ def _recipe(chosen: argparse.Namespace, calibration: str, amount: float) -> Reci
         floor=chosen.floor,
         gone=tuple(sorted(set(chosen.gone))),
         back=tuple(sorted(set(chosen.back))),
+        device=_device(chosen),
     )
+
+
+def _device(chosen: argparse.Namespace) -> str:
+    """Where to measure, if that is here. What times a network always asks the processor."""
+    from pruneviz.engine import device
+
+    name = getattr(chosen, "device", device.CPU)
+    device.check(name)
+    return name
 
 
 def _head(recipe: Recipe, measured, calibration: str, calibration_n: int, curvature: str) -> dict:

@@ -9,6 +9,8 @@ import re
 import shutil
 from pathlib import Path
 
+from pruneviz import floors
+
 ROOT = Path(__file__).resolve().parent.parent
 _OPTIONAL = {
     "numba": "masks are written by the slower torch path; pip install the pinned numba for the fast one",
@@ -27,11 +29,13 @@ def examine() -> dict:
             advice.append(_OPTIONAL.get(name, f"{name} is missing: run `make setup`, or pip install {name}=={pin}"))
         elif found[name].partition("+")[0] != pin:
             advice.append(f"{name} is {found[name]}, tested with {pin}: run `make setup` for the tested one")
+    low = floors.below()
+    advice += [floors.sentence([one]) for one in low]
     needed = [name for name in wanted if found[name] is None and name not in _OPTIONAL]
     if not shutil.which("chromium"):
         advice.append("no chromium: browser tests are skipped; install your system's chromium package to run them")
     return {
-        "ok": not needed,
+        "ok": not needed and not low,
         "python": platform.python_version(),
         "packages": found,
         "devices": _devices(),
@@ -60,5 +64,14 @@ def _devices() -> list[str]:
         import torch
     except ImportError:
         return []
-    cuda = [torch.cuda.get_device_name(at) for at in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
-    return [f"cpu ({torch.get_num_threads()} threads)", *cuda]
+    cards = range(torch.cuda.device_count()) if torch.cuda.is_available() else ()
+    mps = ["mps"] if torch.backends.mps.is_available() else []
+    return [f"cpu ({torch.get_num_threads()} threads)", *map(_card, cards), *mps]
+
+
+def _card(at: int) -> str:
+    """A graphics card: its name, and its memory."""
+    import torch
+
+    free, whole = (size / 2**30 for size in torch.cuda.mem_get_info(at))
+    return f"cuda:{at} ({torch.cuda.get_device_name(at)}, {free:.0f} of {whole:.0f} GiB free)"

@@ -67,14 +67,14 @@ def share(report: Report) -> float:
     return report.units_removed / report.units if report.units else report.sparsity
 
 
-def headline(report: Report, samples: str = "images") -> str:
+def headline(report: Report) -> str:
     """What this setting does, in one sentence with its numbers."""
     score, said = report.score, f"Remove {percent(share(report))} of the {noun(report.granularity)}"
-    wrong, right = score.newly_wrong, score.newly_right
+    wrong, right, samples = score.newly_wrong, score.newly_right, score.noun
     if score.correct is None:
         return f"{said}, and {score.metric} goes from {score.dense_value:.2f} to {score.value:.2f}."
     if report.removed == 0:
-        return f"Nothing is removed: {percent(score.value)} of {score.n:,} held-out {samples} are right."
+        return f"Nothing is removed: {percent(score.correct / score.n)} of {score.n:,} held-out {samples} are right."
     if wrong == 0 and right == 0:
         return f"{said}, and not one of {score.n:,} {samples} changes sides."
     lost = (

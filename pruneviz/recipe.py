@@ -6,12 +6,14 @@ can travel in a link, a test, a command line or a cache key. What the choices *m
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from decimal import Decimal, InvalidOperation
 
 # A choice of at most this many characters: longer strings in a link are nonsense, and never reach the screen.
 LONGEST = 256
+LONGEST_CARD = 4096
 _WHOLE = {"seed": (0, 2**63 - 1), "pick": (-1, 2**40), "sampled": (0, 2000), "guess": (-1, 100), "apart": (0, 1)}
 _WHOLE |= {"floor": (0, 1), "batch": (1, 4096), "length": (0, 65536), "threads": (0, 1024)}
 
@@ -36,6 +38,8 @@ class Recipe:
     floor: int = 1
     gone: tuple[str, ...] = ()
     back: tuple[str, ...] = ()
+    # Where it is measured: «cpu», «cuda:0», «mps». Who is right is the same to the sample, a loss but for its last digits.
+    device: str = "cpu"
     # How it is looked at. No measured number depends on these; they are here so that a link opens the same picture.
     layer: str = ""
     shape: str = "signed"
@@ -49,6 +53,13 @@ class Recipe:
     batch: int = 32
     length: int = 0
     threads: int = 0
+    # What a link was made with: the first sixteen characters of the sha256 of the model's and of the data's files, the
+    # files that somebody brought («cats.zip:0123456789abcdef»), and the card that tells how they fit together. Only a link
+    # has them: they are written last, and compared and put away first.
+    model_sha: str = ""
+    data_sha: str = ""
+    files: tuple[str, ...] = ()
+    card: str = ""
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.amount <= 1.0:
@@ -100,6 +111,7 @@ SHORT = {
     "floor": "floor",
     "gone": "gone",
     "back": "back",
+    "device": "dev",
     "layer": "layer",
     "shape": "w",
     "axis": "y",
@@ -112,6 +124,10 @@ SHORT = {
     "batch": "batch",
     "length": "len",
     "threads": "threads",
+    "model_sha": "mh",
+    "data_sha": "dh",
+    "files": "need",
+    "card": "card",
 }
 _OFFERED = {
     "calibration": ("training", "held-out"),
@@ -135,8 +151,16 @@ LOOKS = (
     "batch",
     "length",
     "threads",
+    "model_sha",
+    "data_sha",
+    "files",
+    "card",
 )
-"""The fields that say how it is looked at: no measured number depends on them."""
+"""The fields that say how it is looked at, or what a link was made with: no measured number depends on them."""
+TRAVEL = ("model_sha", "data_sha", "files", "card")
+"""The fields that only a link has: what it was made with."""
+_LISTS = ("spared", "gone", "back", "files")
+_BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
 def to_query(recipe: Recipe) -> dict[str, str]:
@@ -156,19 +180,24 @@ def from_query(query: Mapping[str, str]) -> tuple[Recipe, list[str]]:
     words: list[str] = []
     for short, text in query.items():
         if short not in long:
-            words.append(f"«{short[:40]}» in the link is unknown here and was left out.")
+            words.append(f"«{_shown(short)}» in the link is unknown here and was left out.")
             continue
         try:
             chosen[long[short]] = _read(text, long[short])
         except (ValueError, InvalidOperation):
-            words.append(f"«{short}={text[:40]}» in the link could not be read; the default was taken.")
+            words.append(f"«{short}={_shown(text)}» in the link could not be read; the default was taken.")
     return Recipe(**chosen), words
+
+
+def _shown(text: str) -> str:
+    """The beginning of a stranger's text, in one line, without marks that cannot be seen."""
+    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text[:40])
 
 
 def _write(value: object, name: str) -> str:
     if name == "amount":
         return _percent(value)
-    if name in ("spared", "gone", "back"):
+    if name in _LISTS:
         return "~".join(_escape(one) for one in value)
     if name in ("overrides", "unlinked"):
         return "~".join(f"{_escape(key)}:{_percent(amount)}" for key, amount in value)
@@ -180,12 +209,16 @@ def _read(text: str, name: str) -> object:
         raise ValueError(name)
     if name == "amount":
         return _fraction(text)
-    if name in ("spared", "gone", "back"):
+    if name in _LISTS:
         return tuple(_word(_unescape(part)) for part in text.split("~") if part)
     if name in ("overrides", "unlinked"):
         return tuple(_pairs(text.split("~")))
     if name in _WHOLE:
         return _whole(text, name)
+    if name in TRAVEL:
+        return _plain(text, name)
+    if name == "device" and not re.fullmatch(r"cpu|mps|cuda:\d{1,2}", text, re.ASCII):
+        raise ValueError(name)
     word = _word(text)
     if word not in _OFFERED.get(name, (word,)) or not word:
         raise ValueError(name)
@@ -212,6 +245,14 @@ def _unescape(text: str) -> str:
 def _word(text: str) -> str:
     if len(text) > LONGEST or not text.isprintable():
         raise ValueError(text)
+    return text
+
+
+def _plain(text: str, name: str) -> str:
+    """A hash or a packed card: a few plain letters, and not too many."""
+    most, letters = (LONGEST_CARD, _BASE64) if name == "card" else (16, frozenset("0123456789abcdef"))
+    if not text or len(text) > most or not letters.issuperset(text):
+        raise ValueError(name)
     return text
 
 

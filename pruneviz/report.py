@@ -30,7 +30,8 @@ class LayerReport:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """A metric on n held-out samples, compared with the dense network sample by sample."""
+    """A metric on n held-out samples, compared with the dense network sample by sample. `of` is how many samples there are,
+    0 where n is all that was ever meant."""
 
     metric: str
     value: float
@@ -42,6 +43,14 @@ class Score:
     dense_correct: int | None
     newly_wrong: int
     newly_right: int
+    noun: str = "images"
+    method: str = ""
+    of: int = 0
+
+    @property
+    def partial(self) -> bool:
+        """Whether more samples are to come."""
+        return self.n < self.of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,6 +117,7 @@ class Report:
     units_removed: int = 0
     cost: Cost | None = None
     pool: str = ""
+    device: str = "cpu"
 
     @property
     def sparsity(self) -> float:
@@ -134,6 +144,12 @@ class CurvePoint:
     half: tuple[int, int]
     newly_wrong: int = 0
     newly_right: int = 0
+    of: int = field(default=0, compare=False)
+
+    @property
+    def partial(self) -> bool:
+        """Whether more samples are to come."""
+        return self.n < self.of
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +168,7 @@ class Curve:
     tuned: bool = False
     metric: str = "accuracy"
     seconds: float = 0.0
+    noun: str = "images"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from pruneviz.recipe import SHORT, Recipe, from_query, to_query
 fractions = st.floats(0, 1, allow_nan=False)
 names = st.from_regex(r"[a-zA-Z_~%:][a-zA-Z0-9_.~%:]{0,30}", fullmatch=True)
 own = st.dictionaries(names, fractions, max_size=4).map(lambda found: tuple(sorted(found.items())))
+hashes = st.from_regex(r"[0-9a-f]{1,16}", fullmatch=True)
 recipes = st.builds(
     Recipe,
     subject=names,
@@ -41,6 +42,10 @@ recipes = st.builds(
     batch=st.integers(1, 4096),
     length=st.integers(0, 65536),
     threads=st.integers(0, 1024),
+    model_sha=st.just("") | hashes,
+    data_sha=st.just("") | hashes,
+    files=st.lists(names, max_size=3, unique=True).map(tuple),
+    card=st.just("") | st.from_regex(r"[A-Za-z0-9_-]{1,40}", fullmatch=True),
 )
 
 
@@ -75,10 +80,24 @@ def test_nonsense_gives_a_recipe_and_a_word(query):
             {"keep": "fc.weight", "seed": "7", "cal": "held-out"},
             Recipe(spared=("fc.weight",), seed=7, calibration="held-out"),
         ),
+        (
+            {"m": "own:0123456789abcdef01234567", "mh": "0123456789abcdef", "need": "data/data.zip:cats ~1.zip:fedc"},
+            Recipe(
+                subject="own:0123456789abcdef01234567",
+                model_sha="0123456789abcdef",
+                files=("data/data.zip:cats ", "1.zip:fedc"),
+            ),
+        ),
     ],
 )
 def test_old_links_keep_working(query, recipe):
     assert from_query(query) == (recipe, [])
+
+
+@pytest.mark.parametrize("query", [{"mh": "xyz"}, {"dh": "0" * 17}, {"card": "a b"}, {"card": "A" * 5000}, {"mh": ""}])
+def test_a_hash_or_a_card_that_is_none_is_left_out_with_a_word(query):
+    recipe, words = from_query(query)
+    assert recipe == Recipe() and len(words) == 1
 
 
 @pytest.mark.parametrize("amount", [-0.1, 1.1, float("nan"), float("inf")])

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from pruneviz.charts import theme
 from pruneviz.charts.chart import Chart, as_percent, whole
+from pruneviz.plain import label as named
 from pruneviz.report import GroupReport, LayerReport
 
 
@@ -108,7 +109,7 @@ def _nodes(layers: Sequence[LayerReport], model: str) -> Iterator[dict[str, obje
             inner[path] = inner.get(path, 0) + one.weights
     plain = {"color": theme.GROUND, "ink": theme.ON_GROUND, "gone": False}
     for path, value in inner.items():
-        label = path.rpartition(".")[2] or model
+        label = named(path.rpartition(".")[2] or model)
         parent = "" if not path else _place(path.rpartition(".")[0])
         yield {"id": _place(path), "label": label, "parent": parent, "value": value, "text": "", **plain}
     for one in layers:
@@ -117,7 +118,7 @@ def _nodes(layers: Sequence[LayerReport], model: str) -> Iterator[dict[str, obje
         keeps = f"keeps {as_percent(share)}"
         layer = {
             "id": one.name,
-            "label": f"{name} · {whole(one.weights)}",
+            "label": f"{named(name)} · {whole(one.weights)}",
             "parent": parent,
             "value": one.weights,
             "text": keeps,
@@ -153,7 +154,7 @@ def _treemap_title(layers: Sequence[LayerReport]) -> str:
 
 def widths(groups: Sequence[GroupReport], many: str) -> Chart:
     """A row per group: its width before (ring) and after (dot), with what goes between them."""
-    labels = [group.label for group in groups]
+    labels = [named(group.label) for group in groups]
     before = [group.units for group in groups]
     after = [int(group.kept.sum()) for group in groups]
     chart = theme.figure(_dumbbell(labels, before, after), many, "", 130 + 34 * len(groups))

@@ -11,6 +11,7 @@ from plotly.subplots import make_subplots
 from pruneviz.charts import theme
 from pruneviz.charts.chart import Chart, as_percent, float32, number
 from pruneviz.charts.weights import POOR
+from pruneviz.plain import label as named
 from pruneviz.report import LayerDamage, LayerShape
 
 
@@ -18,7 +19,7 @@ def layers(shapes: Sequence[LayerShape]) -> Chart:
     """A row per layer: its shape β (1 Laplace, 2 Gauss), and how far Laplace and Gauss each are from it (KS distance)."""
     chart = make_subplots(1, 2, shared_yaxes=True, horizontal_spacing=0.06)
     theme.dress(chart, 130 + 24 * len(shapes))
-    labels = [shape.label for shape in shapes]
+    labels = [named(shape.label) for shape in shapes]
     fitted = [shape for shape in shapes if shape.deviation > 0]
     chart.add_trace(_dots([s.fit("generalised").shape for s in fitted], fitted, "β", 2, "β %{x:.2f}"), 1, 1)
     for index, law in enumerate(("laplace", "gauss")):
@@ -54,7 +55,7 @@ def damage(harm: Sequence[LayerDamage]) -> Chart:
     )
     bridges = go.Scatter(
         x=float32([v for d in harm for v in (100 * d.energy_removed, 100 * d.output_change, np.nan)]),
-        y=[d.label for d in harm for _ in range(3)],
+        y=[named(d.label) for d in harm for _ in range(3)],
         mode="lines",
         line={"color": theme.QUIET, "width": 1},
         hoverinfo="skip",
@@ -62,7 +63,7 @@ def damage(harm: Sequence[LayerDamage]) -> Chart:
     )
     dots = [_dots([100 * v for v in values], harm, name, style, f"{name}: %{{x:.1f}}%") for name, values, style in styles]
     chart = theme.figure([bridges, *dots], "% of the layer's own Σw² and ‖y‖", "", 130 + 24 * len(harm))
-    order = [d.label for d in harm][::-1]
+    order = [named(d.label) for d in harm][::-1]
     chart.update_yaxes(title="", categoryorder="array", categoryarray=order, range=[-0.6, len(order) - 0.4])
     chart.update_xaxes(rangemode="tozero")
     rows = tuple((d.label, f"{d.energy_removed:.2%}", f"{d.output_change:.2%}") for d in harm)
@@ -83,7 +84,7 @@ def _dots(
     look = theme.ink(style)
     return go.Scatter(
         x=float32(values),
-        y=[row.label for row in rows],
+        y=[named(row.label) for row in rows],
         mode="markers",
         name=name,
         marker={"color": look["color"], "symbol": look["marker"], "size": 10},

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from pruneviz.charts import theme
 from pruneviz.charts.chart import Chart, whole
+from pruneviz.plain import label as named
 from pruneviz.report import GroupReport
 
 STAGES = 7
@@ -86,7 +87,7 @@ def _gauges(stages: Sequence[tuple[str, int, int]], many: str) -> go.Scatter:
         textposition="top center",
         cliponaxis=False,
         showlegend=False,
-        hovertemplate=[f"{label}: {left} of {units} {many}<extra></extra>" for label, units, left in stages],
+        hovertemplate=[f"{named(label)}: {left} of {units} {many}<extra></extra>" for label, units, left in stages],
     )
 
 

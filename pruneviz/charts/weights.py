@@ -11,6 +11,7 @@ from pruneviz.law import density as law_density
 from pruneviz.law import lorenz as law_lorenz
 from pruneviz.law import predicted_threshold
 from pruneviz.law import survival as law_survival
+from pruneviz.plain import label as named
 from pruneviz.report import LayerShape
 
 POOR = 0.1
@@ -112,7 +113,7 @@ def lorenz(shape: LayerShape, percent: int = 50) -> Chart:
         x=float32(100 * s),
         y=float32(100 * shape.energy),
         mode="lines",
-        name=shape.label,
+        name=named(shape.label),
         line={"color": theme.QUIET, "width": 4},
         hovertemplate="smallest %{x:.0f}%: %{y:.1f}% of Σw²<extra></extra>",
     )

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, Node
 
+from pruneviz.engine.batches import Inputs, at, said
 from pruneviz.engine.bends import derivatives
 from pruneviz.engine.rehearsal import Rehearsal, chunks, differentiating, spread, sums, tallies
 from pruneviz.engine.tally import Tally
@@ -27,7 +28,7 @@ MOST_CLASSES = 50  # one backward pass per class: beyond this the Fisher's singl
 MOST_COLUMNS = 2048  # one backward pass per bent activation that is not next to the weights it bends
 
 
-def hessian_diagonal(rehearsal: Rehearsal, inputs: Tensor, labels: Tensor) -> tuple[dict[str, Tensor], str]:
+def hessian_diagonal(rehearsal: Rehearsal, inputs: Inputs, labels: Tensor) -> tuple[dict[str, Tensor], str]:
     """∂²L/∂w² by layer [O, I, *K], signed, and what it is: exact, Gauss-Newton or empirical Fisher."""
     if rehearsal.classes > MOST_CLASSES:
         total, word = sums(rehearsal, inputs, labels, error, power=2), FISHER
@@ -36,7 +37,7 @@ def hessian_diagonal(rehearsal: Rehearsal, inputs: Tensor, labels: Tensor) -> tu
     else:
         total = sums(rehearsal, inputs, labels, factor, power=2)
         word = EXACT if rehearsal.kind == "piecewise linear" else GAUSS_NEWTON
-    return {name: value.div_(len(inputs)) for name, value in total.items()}, word
+    return {name: value.div_(len(labels)) for name, value in total.items()}, word
 
 
 def error(logits: Tensor, labels: Tensor) -> Iterator[Tensor]:
@@ -62,12 +63,12 @@ def factor(logits: Tensor, labels: Tensor) -> Iterator[Tensor]:
         yield column.nan_to_num_(0.0, 0.0, 0.0)
 
 
-def _affordable(rehearsal: Rehearsal, inputs: Tensor) -> bool:
+def _affordable(rehearsal: Rehearsal, inputs: Inputs) -> bool:
     """Whether every bend is understood, and few enough are far from the weights that they bend."""
     if rehearsal.rest or any(layout != "samples first" for layout in rehearsal.layouts.values()):
         return False
     with differentiating():
-        logits = rehearsal.network(inputs[:1])
+        logits = said(rehearsal.network, at(inputs, slice(0, 1)))
         tape = read(logits, rehearsal.weights)
         columns = 0
         for node in tape.bends:
@@ -79,12 +80,12 @@ def _affordable(rehearsal: Rehearsal, inputs: Tensor) -> bool:
     return columns <= MOST_COLUMNS
 
 
-def _with_bends(rehearsal: Rehearsal, inputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
+def _with_bends(rehearsal: Rehearsal, inputs: Inputs, labels: Tensor) -> dict[str, Tensor]:
     total = {name: torch.zeros_like(weight) for name, weight in rehearsal.weights.items()}
     with differentiating():
-        for some, theirs, logits in chunks(rehearsal, inputs, labels):
+        for _, theirs, logits in chunks(rehearsal, inputs, labels):
             tape = read(logits, rehearsal.weights)
-            books = tallies(rehearsal, tape, len(some), power=2)
+            books = tallies(rehearsal, tape, len(theirs), power=2)
             for column in factor(logits.detach(), theirs):
                 spread(logits, books, column)
             (wrong,) = error(logits.detach(), theirs)

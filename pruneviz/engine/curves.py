@@ -12,7 +12,8 @@ import torch
 from pruneviz.engine import criterion as criteria
 from pruneviz.engine import evaluate, tasks
 from pruneviz.engine.mask import Mask
-from pruneviz.engine.measure import Measurement, Workspace, measurement
+from pruneviz.engine.measure import Workspace
+from pruneviz.engine.outcomes import Measurement, measurement
 from pruneviz.engine.sources import card
 from pruneviz.engine.structure.find import offers
 from pruneviz.engine.subject import Subject
@@ -68,7 +69,7 @@ def tuned_curve(subject: Subject, recipe: Recipe, standing: evaluate.Standing, a
         calibration_n=len(parts.calibration),
         points=points,
         dense_value=_dense(subject, parts.measured).correct.mean().item(),
-        chance=tasks.find(subject.task).chance(len(subject.classes)),
+        chance=tasks.of(subject).chance(len(subject.classes)),
         tuned=True,
     )
 
@@ -102,7 +103,7 @@ def _dense(subject: Subject, measured: torch.Tensor) -> Measurement:
 
 
 def _measure(network: torch.nn.Module, subject: Subject, measured: torch.Tensor) -> Measurement:
-    task = tasks.find(subject.task)
+    task = tasks.of(subject)
     held = subject.held_out
     with torch.inference_mode():
         outputs = ((network(held.inputs(part).double()), held.labels[part]) for part in measured.split(256))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from pruneviz.engine import tasks
+from pruneviz.engine.batches import Inputs, plain, rows
 from pruneviz.engine.criterion import Criterion, Evidence, Need
 from pruneviz.engine.curvature import error, hessian_diagonal
 from pruneviz.engine.rehearsal import Rehearsal, chunks, differentiating, rehearse, sums
@@ -27,7 +28,7 @@ class Gathered:
 
 
 def gather(
-    subject: Subject, needs: Iterable[Need], inputs: Tensor | None, labels: Tensor | None, *, seed: int = 0
+    subject: Subject, needs: Iterable[Need], inputs: Inputs | None, labels: Tensor | None, *, seed: int = 0
 ) -> Gathered:
     """Looks at calibration data [N, …] with labels [N], once per need. The subject stays as it is, to the bit."""
     start, asked = time.perf_counter(), frozenset(needs) - {"weight"}
@@ -35,7 +36,7 @@ def gather(
     if asked:
         with differentiating():
             inputs, labels = _checked(subject, asked, inputs, labels)
-            n, rehearsal = len(inputs), rehearse(subject, inputs)
+            n, rehearsal = rows(inputs), rehearse(subject, inputs)
             tasks.find(subject.task).check(labels, rehearsal.classes)
             found, word = _derivatives(rehearsal, asked, inputs, labels)
     evidence = tuple(
@@ -46,7 +47,7 @@ def gather(
 
 
 def scores(
-    subject: Subject, criterion: Criterion, inputs: Tensor | None, labels: Tensor | None, *, seed: int = 0
+    subject: Subject, criterion: Criterion, inputs: Inputs | None, labels: Tensor | None, *, seed: int = 0
 ) -> tuple[list[Tensor], Gathered]:
     """A criterion's saliencies, float32 [O, I, *K] per layer, and the evidence that they come from."""
     gathered = gather(subject, criterion.needs, inputs, labels, seed=seed)
@@ -57,7 +58,7 @@ def scores(
     return saliencies, Gathered(gathered.evidence, gathered.n, seconds, gathered.curvature)
 
 
-def mean_gradient(rehearsal: Rehearsal, inputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
+def mean_gradient(rehearsal: Rehearsal, inputs: Inputs, labels: Tensor) -> dict[str, Tensor]:
     """∂L/∂w of the mean cross-entropy L, by layer; a weight that is used twice has the sum of both."""
     total = {name: torch.zeros_like(weight) for name, weight in rehearsal.weights.items()}
     with differentiating():
@@ -69,7 +70,7 @@ def mean_gradient(rehearsal: Rehearsal, inputs: Tensor, labels: Tensor) -> dict[
     return {name: value.detach().div_(_told(labels)) for name, value in total.items()}
 
 
-def mean_absolute_gradient(rehearsal: Rehearsal, inputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
+def mean_absolute_gradient(rehearsal: Rehearsal, inputs: Inputs, labels: Tensor) -> dict[str, Tensor]:
     """The mean over samples of |∂ℓ/∂w|, by layer: one sample's gradients cannot cancel another's.
 
     A window of text is one sample; its loss is summed over its tokens, and the mean is per token, as the metric is.
@@ -84,7 +85,7 @@ def _told(labels: Tensor) -> int:
 
 
 def _derivatives(
-    rehearsal: Rehearsal, asked: frozenset[str], inputs: Tensor, labels: Tensor
+    rehearsal: Rehearsal, asked: frozenset[str], inputs: Inputs, labels: Tensor
 ) -> tuple[dict[str, dict[str, Tensor]], str]:
     """What was asked for, by need and layer, and what the curvature is."""
     found, word = {}, ""
@@ -103,18 +104,18 @@ def _weight(subject: Subject, layer: Layer) -> Tensor:
     return weight.float() if weight.dtype in (torch.float16, torch.bfloat16) else weight
 
 
-def _checked(subject: Subject, asked: frozenset[str], inputs: Tensor | None, labels: Tensor | None) -> tuple[Tensor, Tensor]:
+def _checked(subject: Subject, asked: frozenset[str], inputs: Inputs | None, labels: Tensor | None) -> tuple[Inputs, Tensor]:
     wish = " and ".join(sorted(asked)).replace("_", " ")
     if "hessian_diagonal" in asked and subject.task == "language_modelling":
         raise ValueError(
             f"{subject.title} is a language model, whose curvature is not computed here: "
             "choose a criterion that looks at weights or gradients"
         )
-    if inputs is None or labels is None or not len(inputs):
+    if inputs is None or labels is None or not rows(inputs):
         raise ValueError(
             f"{wish} needs calibration data and {subject.title} was given none: "
             'add a training split to its card, or set calibration to "held-out"'
         )
-    if len(inputs) != len(labels):
-        raise ValueError(f"{len(inputs)} calibration samples came with {len(labels)} labels; give one label per sample")
-    return (inputs.clone() if inputs.is_inference() else inputs.detach()), labels.clone().long()
+    if rows(inputs) != len(labels):
+        raise ValueError(f"{rows(inputs)} calibration samples came with {len(labels)} labels; give one label per sample")
+    return plain(inputs), labels.clone().long()

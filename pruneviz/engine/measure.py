@@ -1,258 +1,274 @@
 """Measure: accuracy (or perplexity) of a masked network on held-out samples, at the speed of the arithmetic.
 
-A `Workspace` is a private copy of a subject's network made ready for many masks: BatchNorm is folded into the convolution
-before it, activations lie channels-last, and the prunable weights are views into one flat array that a ranking writes at
-memory speed. At construction it is compared with the plain network; where the two differ, it does not fold. Where units
-go, only what changes since the last amount is rewritten (`silence`).
+A `Workspace` is a private copy of a subject's network made ready for many masks (`prepared`), into which settings are
+written at memory speed (`rig`). At construction it is compared with the plain network; where the two differ, it does not
+fold. Samples are run in one fixed order and in fixed batches (`grid`), so a setting may be measured at once or step by step
+(`progress`): the numbers are the same.
 """
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from types import ModuleType
+import time
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pruneviz.engine import batch_norms, silence, tasks
+from pruneviz.engine import device as devices
+from pruneviz.engine import grid, silence, tasks
 from pruneviz.engine.mask import Mask
+from pruneviz.engine.outcomes import Measurement, Outcomes
 from pruneviz.engine.pattern import PatternRanking
-from pruneviz.engine.ranking import Ranking, fraction
-from pruneviz.engine.structure import silence as silenced
-from pruneviz.engine.structure import surgery
-from pruneviz.engine.structure.units import Kept, Structure
+from pruneviz.engine.prepared import AGREEING, ELSEWHERE, Prepared, channels_last, close, prepare
+from pruneviz.engine.ranking import Ranking
+from pruneviz.engine.rig import Rig
 from pruneviz.engine.subject import Subject
 from pruneviz.engine.unit_ranking import UnitRanking
 
-# Inputs up to this size are prepared once and kept; larger held-out sets are prepared batch by batch.
-KEPT_BYTES = 512 * 2**20
-# A batch holds at most so many samples and about so many input numbers: what flows through a small network then stays in
-# the processor's cache, and 224 × 224 images go 16 at a time.
-BATCH, BATCH_NUMBERS = 250, 2**21
-AGREEING = 1e-4
-"""By how much two ways of computing the same may differ, of the largest output."""
+KEPT_BYTES = 128 * 2**20
+"""Inputs up to this size are prepared once and kept; larger held-out sets are prepared batch by batch."""
+
+FEWEST = 2
+"""A step runs at least so many samples: one alone has no interval."""
+
+TRIED = 4
+"""So many samples tell whether the made-ready network computes what the plain one does."""
 
 
-@dataclass(frozen=True, eq=False)
-class Measurement:
-    """What came out, sample by sample: losses [n] in nats, counts [n] of predictions, and correct [n] where there is a
-    right and a wrong. `value` and its 95 % interval are the task's metric."""
+def never() -> bool:
+    """The answer of whoever does not want to stop."""
+    return False
 
-    losses: np.ndarray
-    counts: np.ndarray
-    correct: np.ndarray | None
-    value: float
-    interval: tuple[float, float]
 
-    @property
-    def loss(self) -> float:
-        """Mean loss of a prediction, in nats."""
-        return float(self.losses.sum() / self.counts.sum())
+class Run:
+    """One setting being measured, a few batches at a time. Any number of them may take turns in one workspace."""
+
+    def __init__(self, stand: Callable[[Rig], nn.Module], outcomes: Outcomes) -> None:
+        self.stand, self.outcomes = stand, outcomes
+        self.network: nn.Module | None = None
+        self.rig: Rig | None = None
 
     @property
     def n(self) -> int:
-        return len(self.losses)
+        """How many samples it has been run on."""
+        return int(self.outcomes.known.sum())
 
-
-def measurement(task: ModuleType, outputs: Iterator[tuple[Tensor, Tensor]]) -> Measurement:
-    """The measurement of a task from (outputs, targets), batch by batch."""
-    losses, counts, correct, judged = [], [], [], hasattr(task, "correct")
-    for said, targets in outputs:
-        losses.append(task.losses(said, targets).to(torch.float64))
-        counts.append(task.counts(targets))
-        if judged:
-            correct.append(task.correct(said, targets))
-    per_sample = torch.cat(losses).numpy(), torch.cat(counts).numpy(), torch.cat(correct).numpy() if judged else None
-    return Measurement(*per_sample, task.value(*per_sample), tuple(task.interval(*per_sample)))
+    @property
+    def done(self) -> bool:
+        return bool(self.outcomes.known.all())
 
 
 class Workspace:
-    """A private network for many masks on the same samples. Safe to share: one caller at a time measures in it."""
+    """A private network for many masks on the same samples. Safe to share: one caller at a time measures in it.
 
-    def __init__(self, subject: Subject, measured: Tensor):
+    Where `device` is not here, or has not the memory, the processor measures instead, and `words` say so.
+    """
+
+    def __init__(self, subject: Subject, measured: Tensor, device: str = devices.CPU):
         self.subject = subject
-        self.task = tasks.find(subject.task)
+        self.task = tasks.of(subject)
+        self.words: tuple[str, ...] = ()
         self._measured = measured
         self._lock = threading.Lock()
-        self._kept: list[Tensor] | None = None
-        self._network, self._source, self._folded = _ready(subject, fold=True)
-        if not self._agrees():
-            self._network, self._source, self._folded = _ready(subject, fold=False)
-        self._out = self._source.clone()
-        self._places = _point(self._network, subject, self._out)
-        self._silencers: dict[str, silence.Silencer] = {}
-        self._broken: dict[str, np.ndarray] = {}
-        self._active: silence.Silencer | None = None
+        self._dense = Run(Rig.dense, Outcomes(self.task, len(measured)))
+        self._standing: Run | None = None
+        self._settle(device)
 
     def amount(
         self, ranking: Ranking | UnitRanking | PatternRanking, amount: float, own: Mapping[str, float], gone=(), back=()
     ) -> Measurement:
         """The network without what `ranking` takes at `amount`."""
-        if isinstance(ranking, PatternRanking):
-            return self.masked(ranking.keep(amount, own))
+        return self._whole(self.run(ranking, amount, own, gone, back))
+
+    def masked(self, mask: Mask) -> Measurement:
+        """The network with just the weights that `mask` keeps."""
+        return self._whole(Run(lambda rig: rig.masked(mask), self._blank()))
+
+    def dense(self) -> Measurement:
+        """The network as it is. Each sample is run once and remembered."""
+        return self._whole(self._dense)
+
+    def dense_at(self, at: np.ndarray | None = None) -> Measurement:
+        """The network as it is on those of the samples that it has been run on: on all of them, or at these places."""
+        return self._dense.outcomes.measurement(at)
+
+    def paired(self, run: Run) -> np.ndarray:
+        """The places of the samples that a run and the dense network have both been run on, int64 [n]."""
+        return np.flatnonzero(run.outcomes.known & self._dense.outcomes.known)
+
+    def run(self, ranking, amount: float, own: Mapping[str, float], gone=(), back=()) -> Run:
+        """One setting, to be measured step by step by `advance`."""
+        return Run(lambda rig: rig.stand(ranking, amount, own, gone, back), self._blank())
+
+    def advance(self, run: Run | None, seconds: float, stop: Callable[[], bool] = never) -> None:
+        """Runs about so many seconds' worth of the next samples, and the dense network where it has not been on them yet;
+        the dense network alone where `run` is None. `stop` is asked between batches."""
         with self._lock:
-            return self._run(self._stand(ranking, amount, own, gone, back))
+            self._surely(lambda: self._advance(run or self._dense, seconds, stop))
 
     def stand(self, ranking: Ranking | UnitRanking, amount: float, own: Mapping[str, float], gone=(), back=()) -> None:
         """Makes the network ready for `amount`, without running it."""
         with self._lock:
-            self._stand(ranking, amount, own, gone, back)
+            self._standing = None
+            self._surely(lambda: self._rig.stand(ranking, amount, own, gone, back))
 
     def silences(self, kind: str) -> bool:
         """Whether units of this kind are silenced in place, or every setting needs a copy of its own."""
-        found = self._silencers.get(kind)
-        return found is not None and found.possible
-
-    def masked(self, mask: Mask) -> Measurement:
-        """The network with just the weights that `mask` keeps."""
-        with self._lock:
-            self._rest()
-            self._out.zero_()
-            np.copyto(self._out.numpy(), self._source.numpy(), where=mask.flat)
-            return self._run(self._network)
-
-    def dense(self) -> Measurement:
-        """The network as it is."""
-        with self._lock:
-            self._rest()
-            self._out.copy_(self._source)
-            return self._run(self._network)
+        return self._rig.silences(kind)
 
     def outputs(self, ranking: Ranking | UnitRanking, amount: float, own: Mapping[str, float], gone=(), back=()) -> Tensor:
-        """What the network says on the measured samples without what `ranking` takes: its outputs, one after another."""
+        """What the network says on the measured samples without what `ranking` takes, in the samples' own order."""
+
+        def work() -> Tensor:
+            network = self._rig.stand(ranking, amount, own, gone, back)
+            said = [_said(network, self._inputs(at)).cpu() for at in range(len(self.grid.batches))]
+            return torch.cat(said)[self.grid.natural()]
+
         with self._lock:
-            network = self._stand(ranking, amount, own, gone, back)
-            with torch.inference_mode():
-                return torch.cat([said for said, _ in self._said(network)])
+            self._standing = None
+            return self._surely(work)
 
-    def _stand(self, ranking, amount: float, own: Mapping[str, float], gone=(), back=()) -> nn.Module:
-        if isinstance(ranking, UnitRanking):
-            return self._silenced(ranking.structure, ranking.leaves(own, gone, back) <= fraction(amount), ranking)
-        self._rest()
-        ranking.write(amount, self._source, self._out, own)
-        return self._network
+    @property
+    def n(self) -> int:
+        """How many samples a whole measurement runs."""
+        return len(self._measured)
 
-    def _silenced(self, structure: Structure, gone: np.ndarray, ranking: UnitRanking) -> nn.Module:
-        silencer = self._silencers.get(structure.granularity)
-        if silencer is None or silencer.structure is not structure:
-            silencer = self._silencers[structure.granularity] = self._silencer(structure, ranking)
-        # While a unit with a NaN stays, it may multiply by it what is silent: only who leaves the readers out is right.
-        if not silencer.possible or (self._broken[structure.granularity] & ~gone).any():
-            return self._plainly(structure, ranking.split(~gone))
-        if self._active is not silencer:
-            self._rest()
-            self._out.copy_(self._source)
-            silencer.enter()
-            self._active = silencer
-        silencer.move(gone)
-        return self._network
+    @property
+    def pace(self) -> float | None:
+        """Seconds that the network takes for a sample, as it did of late; None before the first."""
+        return self._pace
 
-    def _rest(self) -> None:
-        """Back to the network in which no unit is silent; the prunable weights are for whoever comes next to write."""
-        if self._active is not None:
-            self._active.move(np.zeros_like(self._active.gone))
-            self._active = None
+    @property
+    def held(self) -> int:
+        """Bytes that this workspace keeps, wherever they lie."""
+        return sum(_bytes(one) for one in (*self._kept.values(), self._rig.weights.source, self._rig.weights.out))
 
-    def _plainly(self, structure: Structure, kept: Kept) -> nn.Module:
-        """The slow way that is always right: a copy of its own for each setting."""
-        return surgery.masked(self.subject.skeleton().eval(), structure, kept)
+    def _blank(self) -> Outcomes:
+        return Outcomes(self.task, len(self._measured))
 
-    def _silencer(self, structure: Structure, ranking: UnitRanking) -> silence.Silencer:
-        """A silencer for these units, checked: what it silences is heard by nobody, and all else is as it was."""
-        self._rest()
-        weights = silence.Store(self._source, self._out, self._places)
-        broken = np.concatenate([np.zeros(0, bool), *silenced.broken(self.subject.network, structure).values()])
-        self._broken[structure.granularity] = broken
-        silencer = silence.Silencer(self._network, structure, weights, self._folded)
-        if silencer.possible:
-            gone = silence.trial(structure) | broken
-            inputs = _channels_last(self.subject.held_out.inputs(self._measured[:4]))
-            self._out.copy_(self._source)
-            with torch.inference_mode():
-                plain = silence.outputs(self._plainly(structure, ranking.split(~gone)), inputs)
-                silencer.enter()
-                silencer.move(gone)
-                quick = silence.outputs(self._network, inputs)
-                # With the readers' weights zeroed as well, no bit may change: else something is left to be heard.
-                silence.readers(structure, gone, weights)
-                silencer.possible = torch.equal(quick, silence.outputs(self._network, inputs)) and _close(plain, quick)
-            silencer.move(np.zeros_like(gone))
-        return silencer
+    def _whole(self, run: Run) -> Measurement:
+        with self._lock:
+            self._surely(lambda: self._take(run, self._left(run), never))
+        return run.outcomes.measurement()
 
-    def _run(self, network: nn.Module) -> Measurement:
-        with torch.inference_mode():
-            return measurement(self.task, self._said(network))
+    # What follows is for whoever holds the lock, or for the constructor.
 
-    def _said(self, network: nn.Module) -> Iterator[tuple[Tensor, Tensor]]:
-        for part, batch in self._batches():
-            yield silence.outputs(network, batch), self.subject.held_out.labels[part]
-
-    def _batches(self) -> Iterator[tuple[Tensor, Tensor | dict]]:
-        if self._kept is not None:
-            yield from self._kept
+    def _settle(self, name: str) -> None:
+        """Moves to a device; to the processor where that is not possible."""
+        if not devices.known(name):
+            name = self._away(name, "is not here")
+        try:
+            self._build(name)
             return
-        prepared = ((part, _channels_last(self.subject.held_out.inputs(part))) for part in self._parts())
-        stored = self.subject.held_out.stored
-        numbers = stored[:1].numel() * len(self._measured)
-        if numbers * 4 <= KEPT_BYTES:
-            self._kept = list(prepared)
-            yield from self._kept
-        else:
-            yield from prepared
+        except (RuntimeError, NotImplementedError) as problem:
+            if name == devices.CPU:
+                raise
+            why = "ran out of memory" if devices.out_of_memory(problem) else "cannot run this model"
+        # After the handler: its traceback held what filled the device.
+        self._build(self._away(name, why))
+        devices.give_back(name)
 
-    def _parts(self) -> tuple[Tensor, ...]:
-        one = max(1, self.subject.held_out.stored[:1].numel())
-        if self.subject.held_out.labels.ndim > 1:  # text: what comes out is a vocabulary wide, at every place
-            return self._measured.split(16)
-        return self._measured.split(min(BATCH, max(16, BATCH_NUMBERS // one)))
+    def _surely(self, work: Callable):
+        """Does the work; where the device has no memory left, on the processor."""
+        try:
+            return work()
+        except RuntimeError as problem:
+            if self.device == devices.CPU or not devices.out_of_memory(problem):
+                raise
+        name = self.device
+        self._build(self._away(name, "ran out of memory"))
+        devices.give_back(name)
+        return work()
 
-    def _agrees(self) -> bool:
-        """Whether the made-ready network computes what the plain one computes, on the first samples."""
-        inputs = self.subject.held_out.inputs(self._measured[:4])
-        with torch.inference_mode():
-            plain = silence.outputs(self.subject.skeleton().eval(), inputs)
-            return _close(plain, silence.outputs(self._network, _channels_last(inputs)))
+    def _away(self, name: str, why: str) -> str:
+        self.words = (*self.words, f"The device {name} {why}: measured on the processor instead.")
+        return devices.CPU
+
+    def _build(self, name: str) -> None:
+        where, self.device = devices.ready(name), name
+        self._standing = self._dense.network = self._dense.rig = None
+        self._kept: dict[int, Tensor | dict] = {}
+        self._pace: float | None = None
+        few = self._measured[: min(TRIED, grid.affordable(self.subject))]
+        inputs = self.subject.held_out.inputs(few)
+        plain = _said(self.subject.skeleton().eval(), inputs)
+        self._rig = Rig(self.subject, self._agreeing(where, inputs, plain), name, inputs)
+        near, numbers = self._rig.weights.near, (_bytes(inputs) // (4 * len(few)), plain.numel() // len(few))
+        self.grid = grid.cut(len(self._measured), grid.size(self.subject, *numbers, wide=not near))
+        room = KEPT_BYTES if near else (devices.free(name) or 8 * KEPT_BYTES) // 4
+        self._keeping = 4 * numbers[0] * len(self._measured) <= room
+
+    def _agreeing(self, where: torch.device, inputs: Tensor | dict, plain: Tensor) -> Prepared:
+        """The made-ready network, folded where it then computes what the plain one computes on the first samples."""
+        ready = prepare(self.subject, where, fold=True)
+        here, within = channels_last(devices.batch(inputs, where)), AGREEING if ready.weights.near else ELSEWHERE
+        if close(plain, _said(ready.network, here), within):
+            return ready
+        ready = prepare(self.subject, where, fold=False)
+        comparable = not ready.weights.near and bool(torch.isfinite(plain).all())
+        if comparable and not close(plain, _said(ready.network, here), within):
+            raise RuntimeError(f"{self.device} computes something else than the processor")
+        return ready
+
+    def _left(self, run: Run) -> list[int]:
+        """The batches that a run has not been on, in order."""
+        return [at for at, batch in enumerate(self.grid.batches) if not run.outcomes.known[batch].all()]
+
+    def _advance(self, run: Run, seconds: float, stop: Callable[[], bool]) -> None:
+        unknown, chosen, due, samples = set(self._left(self._dense)), [], 0.0, 0
+        for at in self._left(run):
+            size, both = len(self.grid.batches[at]), at in unknown and run is not self._dense
+            due += size * (math.inf if self._pace is None else self._pace) * (2 if both else 1)
+            if samples >= FEWEST and due > seconds:
+                break
+            chosen, samples = [*chosen, at], samples + size
+        if run is not self._dense:
+            self._take(self._dense, [at for at in chosen if at in unknown], stop)
+        self._take(run, chosen, stop)
+
+    def _take(self, run: Run, batches: list[int], stop: Callable[[], bool]) -> None:
+        """Runs one setting on these batches."""
+        for at in batches:
+            if stop():
+                return
+            network, inputs = self._network(run), self._inputs(at)
+            started = time.perf_counter()
+            run.outcomes.add(self.grid.batches[at], _said(network, inputs), self.subject.held_out.labels[self._part(at)])
+            each = (time.perf_counter() - started) / len(self.grid.batches[at])
+            # The very first batch warms the network up; from then on half of what is believed is the latest.
+            self._pace = each if self._pace is None else (self._pace + each) / 2
+        if run.done:
+            run.network = run.rig = self._standing = None
+
+    def _network(self, run: Run) -> nn.Module:
+        """The network that a run needs, made ready again where somebody else stood in it meanwhile."""
+        shared = run.network is self._rig.network
+        if run.rig is not self._rig or (shared and self._standing is not run):
+            self._standing = None
+            run.network, run.rig = run.stand(self._rig), self._rig
+            self._standing = run
+        return run.network
+
+    def _part(self, at: int) -> Tensor:
+        return self._measured[torch.from_numpy(self.grid.batches[at])]
+
+    def _inputs(self, at: int) -> Tensor | dict:
+        found = self._kept.get(at)
+        if found is None:
+            found = self._rig.inputs(self.subject.held_out.inputs(self._part(at)))
+            if self._keeping:
+                self._kept[at] = found
+        return found
 
 
-def _close(plain: Tensor, ready: Tensor) -> bool:
-    scale = plain.abs().max().clamp(min=1e-30)
-    return bool(torch.isfinite(plain).all()) and float((plain - ready).abs().max() / scale) < AGREEING
+def _said(network: nn.Module, inputs: Tensor | dict) -> Tensor:
+    with torch.inference_mode():
+        return silence.outputs(network, inputs)
 
 
-def _ready(subject: Subject, *, fold: bool) -> tuple[nn.Module, Tensor, dict[str, str]]:
-    """A private network, its prunable weights as one flat float32 array [n] that the network's layers look into, and
-    which convolution each folded BatchNorm went into."""
-    network = subject.skeleton().eval()
-    folded = batch_norms.fold(network) if fold else {}
-    parts = []
-    for layer in subject.layers:
-        weight = subject.parameter(layer).to(torch.float32)
-        scale = next((one for conv, one in folded.values() if f"{conv}.weight" == layer.name), None)
-        parts.append((weight if scale is None else weight * scale.view(-1, *[1] * (weight.ndim - 1))).reshape(-1))
-    source = torch.cat(parts) if parts else torch.zeros(0)
-    _point(network, subject, source)
-    return network, source, {norm: conv for norm, (conv, _) in folded.items()}
-
-
-def _point(network: nn.Module, subject: Subject, flat: Tensor) -> dict[str, tuple[int, tuple[int, ...]]]:
-    """Makes the network's layers look into `flat`; returns where each is, under all of its names."""
-    start, places = 0, {}
-    for layer in subject.layers:
-        view = flat[start : start + layer.size].view(layer.shape)
-        for name in (layer.name, *layer.aliases):
-            owner, _, attribute = name.rpartition(".")
-            setattr(network.get_submodule(owner), attribute, nn.Parameter(view, requires_grad=False))
-            places[name] = start, layer.shape
-        start += layer.size
-    return places
-
-
-def _channels_last(batch: Tensor | dict) -> Tensor | dict:
-    """The batch, channels last even where it has one channel: there any layout counts as channels-last, and only the
-    strides tell the convolutions which one is meant."""
-    if isinstance(batch, Mapping) or batch.ndim != 4:
-        return batch
-    return torch.empty_like(batch, memory_format=torch.channels_last).copy_(batch)
+def _bytes(batch: Tensor | Mapping[str, Tensor]) -> int:
+    tensors = batch.values() if isinstance(batch, Mapping) else (batch,)
+    return sum(one.numel() * one.element_size() for one in tensors)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from pruneviz.engine.batches import Inputs, at, precision, rows, said, split
 from pruneviz.engine.subject import Subject
 from pruneviz.engine.tally import LAYOUTS, Layout, Tally
 from pruneviz.engine.tape import Kind, Tape, read
@@ -48,28 +49,26 @@ def differentiating() -> Iterator[None]:
         yield
 
 
-def rehearse(subject: Subject, inputs: Tensor) -> Rehearsal:
+def rehearse(subject: Subject, inputs: Inputs) -> Rehearsal:
     """A private network for `inputs` [N, …], after a first look at two samples."""
-    few = inputs[:2]
+    few = at(inputs, slice(0, 2))
     with differentiating():
-        network, weights = _private(subject, inputs.dtype if inputs.is_floating_point() else torch.float32)
-        logits = network(few)
+        network, weights = _private(subject, precision(inputs))
+        logits = said(network, few)
         places = subject.held_out.labels.ndim - 1  # a text has a label at every place
-        if not isinstance(logits, Tensor) or logits.ndim != 2 + places or len(logits) != len(few):
-            got = list(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        if logits.ndim != 2 + places or len(logits) != rows(few):
             wanted = f"logits [samples, {'places, ' * places}classes]"
-            raise ValueError(f"{subject.title} gave {got} for {len(few)} samples; gradients need {wanted}")
+            raise ValueError(f"{subject.title} gave {list(logits.shape)} for {rows(few)} samples; gradients need {wanted}")
         tape = read(logits, weights)
         layouts = _layouts(network, weights, tape, logits, few)
-        room = sum(p.inputs.numel() for found in tape.products.values() for p in found) // len(few)
+        room = sum(p.inputs.numel() for found in tape.products.values() for p in found) // rows(few)
     return Rehearsal(network, weights, layouts, tape.kind, logits.shape[-1], max(1, min(512, ROOM // (4 * max(1, room)))))
 
 
-def chunks(rehearsal: Rehearsal, inputs: Tensor, labels: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def chunks(rehearsal: Rehearsal, inputs: Inputs, labels: Tensor) -> Iterator[tuple[Inputs, Tensor, Tensor]]:
     """(inputs, labels, logits) of a few samples at a time, the logits ready to be differentiated."""
-    for start in range(0, len(inputs), rehearsal.chunk):
-        part = slice(start, start + rehearsal.chunk)
-        yield inputs[part], labels[part], rehearsal.network(inputs[part])
+    for some, theirs in zip(split(inputs, rehearsal.chunk), labels.split(rehearsal.chunk), strict=True):
+        yield some, theirs, said(rehearsal.network, some)
 
 
 def tallies(rehearsal: Rehearsal, tape: Tape, samples: int, power: int) -> dict[str, Tally]:
@@ -90,13 +89,13 @@ def spread(logits: Tensor, books: dict[str, Tally], cotangent: Tensor, times: Te
             book.add([next(found) for _ in book.products], times)
 
 
-def sums(rehearsal: Rehearsal, inputs: Tensor, labels: Tensor, cotangents: Cotangents, power: int) -> dict[str, Tensor]:
+def sums(rehearsal: Rehearsal, inputs: Inputs, labels: Tensor, cotangents: Cotangents, power: int) -> dict[str, Tensor]:
     """Σ over samples and directions of |g|^power, by layer, g [O, I, *K] being one sample's gradient along a direction."""
     total = {name: torch.zeros_like(weight) for name, weight in rehearsal.weights.items()}
     with differentiating():
         for some, theirs, logits in chunks(rehearsal, inputs, labels):
             tape = read(logits, rehearsal.weights)
-            books = tallies(rehearsal, tape, len(some), power)
+            books = tallies(rehearsal, tape, len(theirs), power)
             for cotangent in cotangents(logits.detach(), theirs):
                 spread(logits, books, cotangent)
                 _add_rest(rehearsal, some, cotangent, power, total)
@@ -128,7 +127,7 @@ def _constant(old: nn.Parameter, dtype: torch.dtype) -> nn.Parameter:
 
 
 def _layouts(
-    network: nn.Module, weights: dict[str, nn.Parameter], tape: Tape, logits: Tensor, few: Tensor
+    network: nn.Module, weights: dict[str, nn.Parameter], tape: Tape, logits: Tensor, few: Inputs
 ) -> dict[str, Layout]:
     """Which weights' per-sample gradients can be read off the tape, and how its rows are ordered.
 
@@ -138,15 +137,15 @@ def _layouts(
     direction = torch.cos(torch.arange(logits[0].numel(), dtype=logits.dtype, device=logits.device) + 1)
     direction = direction.view(logits.shape[1:])
     true = dict.fromkeys(weights, 0)
-    for one in few.split(1):
-        gradients = torch.autograd.grad(network(one), list(weights.values()), direction[None], allow_unused=True)
+    for one in split(few, 1):
+        gradients = torch.autograd.grad(said(network, one), list(weights.values()), direction[None], allow_unused=True)
         for name, gradient in zip(weights, gradients, strict=True):
             true[name] = true[name] + (gradient.abs() if gradient is not None else torch.zeros_like(weights[name]))
     layouts: dict[str, Layout] = {}
     for layout in LAYOUTS:
         open_ = {name: found for name, found in tape.products.items() if name not in layouts}
         books = {
-            name: Tally(found, layout, len(few), 1) for name, found in open_.items() if Tally.fits(found, layout, len(few))
+            name: Tally(found, layout, rows(few), 1) for name, found in open_.items() if Tally.fits(found, layout, rows(few))
         }
         spread(logits, books, direction.expand_as(logits))
         for name, book in books.items():
@@ -156,7 +155,7 @@ def _layouts(
     return layouts
 
 
-def _add_rest(rehearsal: Rehearsal, some: Tensor, cotangent: Tensor, power: int, total: dict[str, Tensor]) -> None:
+def _add_rest(rehearsal: Rehearsal, some: Inputs, cotangent: Tensor, power: int, total: dict[str, Tensor]) -> None:
     if not rehearsal.rest:
         return
     for gradients in _one_by_one(rehearsal, some, cotangent):
@@ -164,21 +163,22 @@ def _add_rest(rehearsal: Rehearsal, some: Tensor, cotangent: Tensor, power: int,
             total[name] += (gradient.abs() if power == 1 else gradient.square()).sum(0)
 
 
-def _one_by_one(rehearsal: Rehearsal, some: Tensor, cotangent: Tensor) -> Iterator[tuple[Tensor, ...]]:
+def _one_by_one(rehearsal: Rehearsal, some: Inputs, cotangent: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """Per-sample gradients [n, O, I, *K] of the weights off the tape: by `vmap`, or one sample at a time where it fails."""
     weights = {name: rehearsal.weights[name].detach() for name in rehearsal.rest}
     floats = sum(weight.numel() for weight in weights.values())
     step = max(1, ROOM // (2 * floats))
 
-    def along(values: dict[str, Tensor], sample: Tensor, direction: Tensor) -> Tensor:
-        return (torch.func.functional_call(rehearsal.network, values, (sample[None],))[0] * direction).sum()
+    def along(values: dict[str, Tensor], sample: Inputs, direction: Tensor) -> Tensor:
+        alone = {name: one[None] for name, one in sample.items()} if isinstance(sample, dict) else sample[None]
+        return (said(rehearsal.network, alone, values)[0] * direction).sum()
 
-    for part, directions in zip(some.split(step), cotangent.split(step), strict=True):
+    for part, directions in zip(split(some, step), cotangent.split(step), strict=True):
         try:
             found = torch.func.vmap(torch.func.grad(along), in_dims=(None, 0, 0))(weights, part, directions)
             yield tuple(found[name] for name in rehearsal.rest)
         except (RuntimeError, ValueError, TypeError, UserWarning):  # an operation that vmap cannot batch
-            for sample, direction in zip(part.split(1), directions.split(1), strict=True):
+            for sample, direction in zip(split(part, 1), directions.split(1), strict=True):
                 asked = [rehearsal.weights[name] for name in rehearsal.rest]
-                found = torch.autograd.grad(rehearsal.network(sample), asked, direction, materialize_grads=True)
+                found = torch.autograd.grad(said(rehearsal.network, sample), asked, direction, materialize_grads=True)
                 yield tuple(gradient[None] for gradient in found)

@@ -27,12 +27,14 @@ SMALL = 256
 class Store:
     """Some of a network's weights end to end: `source` [n] as they are, `out` [n] that the network reads.
 
-    `places` says, under each of its names, where a tensor starts and what its shape is.
+    `places` says, under each of its names, where a tensor starts and what its shape is; `near`, whether they lie in the
+    processor's memory, where compiled passes write them.
     """
 
     source: Tensor
     out: Tensor
     places: Mapping[str, tuple[int, tuple[int, ...]]]
+    near: bool = True
 
     def view(self, flat: Tensor, name: str) -> Tensor:
         start, shape = self.places[name]
@@ -49,9 +51,25 @@ class Stretches:
 
     def set(self, units: np.ndarray, gone: np.ndarray, passes: ModuleType) -> None:
         """Zeroes the stretches of the units that are gone, and puts those of the others back."""
+        if not self.store.near:
+            self._set_afar(units, gone)
+            return
         source, out = self.store.source.numpy(), self.store.out.numpy()
         halves = np.array_split(units, torch.get_num_threads()) if units.size >= SMALL else [units]
         kernels.spread(lambda some: passes.stretch(source, out, self.first, self.spans, some, gone), halves)
+
+    def _set_afar(self, units: np.ndarray, gone: np.ndarray) -> None:
+        """The same on a device: all places at once, because every kernel costs a start."""
+        out, back = self.store.out, self._within(units[~gone[units]])
+        out.index_fill_(0, self._within(units[gone[units]]), 0)
+        out.index_copy_(0, back, self.store.source.index_select(0, back))
+
+    def _within(self, units: np.ndarray) -> Tensor:
+        """Every place that lies in a stretch of these units."""
+        first = torch.from_numpy(self.first)
+        rows = _counted(first[units], first[units + 1] - first[units])
+        starts, stops = torch.from_numpy(self.spans)[rows].to(self.store.out.device).unbind(1)
+        return _counted(starts, stops - starts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +85,9 @@ class Strip:
         mine = self.units != NOBODY
         moved = mine & changed[self.units]
         source, out = (self.store.view(flat, self.tensor) for flat in (self.store.source, self.store.out))
-        back = torch.from_numpy(np.flatnonzero(moved & ~gone[self.units]))
-        out.index_fill_(self.axis, torch.from_numpy(np.flatnonzero(moved & gone[self.units])), 0)
+        lost = torch.from_numpy(np.flatnonzero(moved & gone[self.units])).to(out.device)
+        back = torch.from_numpy(np.flatnonzero(moved & ~gone[self.units])).to(out.device)
+        out.index_fill_(self.axis, lost, 0)
         out.index_copy_(self.axis, back, source.index_select(self.axis, back))
 
 
@@ -155,7 +174,13 @@ def readers(structure: Structure, gone: np.ndarray, weights: Store) -> None:
         for part in group.of("reads"):
             if part.tensor in weights.places:
                 at = torch.from_numpy(np.flatnonzero((part.owner != NOBODY) & lost[part.owner]))
-                weights.view(weights.out, part.tensor).index_fill_(part.axis, at, 0)
+                weights.view(weights.out, part.tensor).index_fill_(part.axis, at.to(weights.out.device), 0)
+
+
+def _counted(starts: Tensor, lengths: Tensor) -> Tensor:
+    """Whole numbers that run on from each start, so many from each."""
+    before = lengths.cumsum(0) - lengths
+    return torch.repeat_interleave(starts - before, lengths) + torch.arange(int(lengths.sum()), device=starts.device)
 
 
 def _within(store: Store, parts: Sequence[tuple[Part, np.ndarray]], folded: Mapping[str, str]) -> list:
@@ -182,11 +207,11 @@ def _rest(network: nn.Module, parts: Sequence[Part], weights: Store, folded: Map
     sizes = [tensor.numel() for tensor in unique.values()]
     starts = dict(zip(unique, np.concatenate(([0], np.cumsum(sizes))).astype(int).tolist(), strict=False))
     flat = [tensor.detach().to(torch.float32).reshape(-1) for tensor in unique.values()]
-    source = torch.cat(flat) if flat else torch.zeros(0)
+    source = torch.cat(flat) if flat else weights.source.new_zeros(0)
     places = {
         name: (starts[_storage(tensor)], tuple(tensor.shape)) for name, tensor in named.items() if _storage(tensor) in unique
     }
-    return Store(source, source.clone(), places)
+    return Store(source, source.clone(), places, weights.near)
 
 
 def _storage(tensor: Tensor) -> tuple:

@@ -20,12 +20,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """How stored samples become inputs: (x / scale − mean) / std per channel, resized first where `resize` is given."""
+    """How stored samples become inputs: (x / scale − mean) / std per channel, resized first where `resize` is given.
+
+    With `crop`, `resize` is the shorter side and the middle `crop` × `crop` pixels stay, which is done once, when the images
+    are read; without it, `resize` is both sides. `interpolation` is how pixels are mixed.
+    """
 
     scale: float = 255.0
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
     resize: int | None = None
+    crop: int | None = None
+    interpolation: str = "bilinear"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +52,9 @@ class Samples:
         mean = torch.tensor(how.mean, dtype=torch.float32).view(1, -1, *[1] * (chosen.ndim - 2))
         std = torch.tensor(how.std, dtype=torch.float32).view(1, -1, *[1] * (chosen.ndim - 2))
         prepared = (chosen - mean) / std
-        if how.resize and tuple(prepared.shape[-2:]) != (how.resize, how.resize):
-            size = (how.resize, how.resize)
-            prepared = nn.functional.interpolate(prepared, size=size, mode="bilinear", antialias=True, align_corners=False)
+        if how.resize and not how.crop and tuple(prepared.shape[-2:]) != (how.resize, how.resize):
+            size, mode = (how.resize, how.resize), "bicubic" if how.interpolation == "bicubic" else "bilinear"
+            prepared = nn.functional.interpolate(prepared, size=size, mode=mode, antialias=True, align_corners=False)
         return prepared
 
 
@@ -65,6 +71,39 @@ class Windows:
     def inputs(self, index: Tensor | slice = slice(None)) -> Tensor:
         """The network's inputs, int64 [n, T], of the windows at `index`."""
         return self.stored[index]
+
+
+@dataclass(frozen=True, eq=False)
+class Sentences:
+    """Texts, or pairs of them, as tokens [N, T] of which the first `lengths` [N] count, and labels [N] (all int64).
+
+    `names` are the keywords that the network takes (none: it takes the tokens alone), `types` [N, T] says which token is of
+    a pair's second text, `texts` are the texts themselves, to be shown.
+    """
+
+    stored: Tensor
+    lengths: Tensor
+    labels: Tensor
+    types: Tensor
+    names: tuple[str, ...] = ()
+    texts: tuple[tuple[str, ...], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def inputs(self, index: Tensor | slice = slice(None)) -> Tensor | dict[str, Tensor]:
+        """The network's inputs of the texts at `index`, as long as the longest of them: int64 [n, t] by keyword."""
+        lengths = self.lengths[index]
+        longest = int(lengths.max()) if len(lengths) else 0
+        tokens = self.stored[index][:, :longest]
+        if not self.names:
+            return tokens
+        known = {
+            "input_ids": tokens,
+            "attention_mask": (torch.arange(longest) < lengths[:, None]).to(torch.int64),
+            "token_type_ids": self.types[index][:, :longest],
+        }
+        return {name: known[name] for name in self.names}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +123,13 @@ class Layer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Origin:
-    """Where a subject came from, as plain data: its card, the folder that the card's paths start from, and what was
-    removed from its architecture before its weights were filled in, oldest first."""
+    """Where a subject came from, as plain data: its card, the folder that the card's paths start from, what was removed
+    from its architecture before its weights were filled in, oldest first, and what there is to say about how it was read."""
 
     card: Mapping[str, Any]
     folder: str
     steps: tuple[Step, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,14 +144,15 @@ class Subject:
     network: nn.Module
     layers: tuple[Layer, ...]
     skipped: tuple[tuple[str, str], ...]
-    held_out: Samples | Windows
-    training: Samples | Windows | None
+    held_out: Samples | Windows | Sentences
+    training: Samples | Windows | Sentences | None
     classes: tuple[str, ...]
     calibration: str
     sha256: str
     data_sha256: str
     nonfinite: tuple[tuple[str, int], ...] = ()
     origin: Origin | None = None
+    metric: str = ""
 
     @property
     def weights(self) -> int:

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.engine import graph
+from pruneviz.engine.batches import Inputs, said
+from pruneviz.engine.structure.proof import logits
 
 
 class Suffix:
@@ -15,9 +17,10 @@ class Suffix:
     A network that cannot be traced always runs as a whole: the same outputs, only later.
     """
 
-    def __init__(self, network: nn.Module, batches: list[Tensor]):
+    def __init__(self, network: nn.Module, batches: list[Inputs]):
         self._network, self._batches = network, batches
-        self._steps = _steps_of(network)
+        # Steps are known of networks with one input.
+        self._steps = _steps_of(network) if all(isinstance(one, Tensor) for one in batches) else []
         self._start, self._before = 0, [{} for _ in batches]
 
     def stand_before(self, names: tuple[str, ...]) -> None:
@@ -32,7 +35,7 @@ class Suffix:
         """The outputs [n, C] of batch `at`."""
         if not self._start:
             with torch.inference_mode():
-                return self._network(self._batches[at])
+                return said(self._network, self._batches[at])
         return self._run(self._start, len(self._steps), self._before[at], self._batches[at])
 
     def _run(self, start: int, stop: int, known: dict, inputs: Tensor):
@@ -47,7 +50,7 @@ class Suffix:
                 step = self._steps[at]
                 arguments, named = fx.node.map_arg((step.args, step.kwargs), values.__getitem__)
                 if step.op == "output":
-                    return arguments[0]
+                    return logits(arguments[0])
                 values[step] = inputs if step.op == "placeholder" else self._done(step, arguments, named)
                 for one in [one for one in values if last[one] <= at]:
                     del values[one]

@@ -10,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from pruneviz.engine import tasks
+from pruneviz.engine.batches import Inputs, double, split
 from pruneviz.engine.evidence import Gathered
 from pruneviz.engine.subject import Subject
 from pruneviz.engine.suffix import Suffix
@@ -25,11 +26,11 @@ class Probe:
     Float64, because deleting one small weight moves a float32 loss by less than its rounding.
     """
 
-    def __init__(self, subject: Subject, inputs: Tensor, labels: Tensor):
+    def __init__(self, subject: Subject, inputs: Inputs, labels: Tensor):
         self._network = copy.deepcopy(subject.network).double().eval()
         self._task = tasks.find(subject.task)
         self._labels = labels.split(BATCH)
-        self._suffix = Suffix(self._network, list(inputs.double().split(BATCH)))
+        self._suffix = Suffix(self._network, list(split(double(inputs), BATCH)))
         self._layers = subject.layers
         self.loss = self._read()
 
@@ -62,7 +63,7 @@ def sample(subject: Subject, count: int, seed: int) -> tuple[np.ndarray, np.ndar
 
 
 def deletions(
-    subject: Subject, inputs: Tensor, labels: Tensor, scores: Mapping[str, list[Tensor]], *, count: int, seed: int
+    subject: Subject, inputs: Inputs, labels: Tensor, scores: Mapping[str, list[Tensor]], *, count: int, seed: int
 ) -> Iterator[Deletions]:
     """Deletes sampled weights one at a time; yields what is known so far about twenty times, the last one complete."""
     from scipy.stats import spearmanr
@@ -95,7 +96,7 @@ def _spearman(spearmanr, one: np.ndarray, other: np.ndarray) -> float:
 
 
 def story(
-    subject: Subject, inputs: Tensor, labels: Tensor, gathered: Gathered, *, layer: int, index: int,
+    subject: Subject, inputs: Inputs, labels: Tensor, gathered: Gathered, *, layer: int, index: int,
     ranks: dict[str, int], scores: dict[str, float],
 ) -> WeightStory:  # fmt: skip
     """One weight: slope, curvature, ranks, and the true loss along it with OBD's parabola."""

@@ -13,25 +13,30 @@ from typing import Any
 import streamlit as st
 
 from pruneviz.recipe import LOOKS, Recipe, from_query, to_query
+from pruneviz.studio.link import travel
 
 TRAIL = 12
 HISTORY = 100
 
 _RECIPE, _PAST, _FUTURE, _WORDS, _TROUBLE = ("pv_recipe", "pv_past", "pv_future", "pv_words", "pv_trouble")
+_WANTED, _COVERED = "pv_wanted", "pv_covered"
 
 
-def open_bench(known: Callable[[Recipe], str | None]) -> Recipe:
+def open_bench(known: Callable[[Recipe], str | None], absent: Callable[[Recipe], bool] = lambda _: False) -> Recipe:
     """This visitor's Recipe: from the link at first, from their own choices afterwards.
 
     `known` says in one sentence why a Recipe cannot be used here, or None where it can. A link that cannot be used gives
-    the default Recipe and that sentence.
+    the default Recipe and that sentence. Where `absent` says that only files are missing, the link is kept: see `wanted`.
     """
     if _RECIPE not in st.session_state:
         recipe, words = from_query(st.query_params.to_dict())
+        if absent(recipe):
+            st.session_state[_WANTED] = recipe
+            recipe = Recipe()
         trouble = known(recipe)
         if trouble:
             words, recipe = [*words, trouble], Recipe()
-        st.session_state[_RECIPE] = recipe
+        st.session_state[_RECIPE] = travel.bare(recipe)
         st.session_state[_PAST], st.session_state[_FUTURE] = [], []
         st.session_state[_WORDS] = words
     return recipe_now()
@@ -42,18 +47,68 @@ def recipe_now() -> Recipe:
     return st.session_state[_RECIPE]
 
 
-def keep_link() -> None:
-    """Writes the Recipe into the address, where it differs from what stands there."""
-    wanted = to_query(recipe_now())
-    if st.query_params.to_dict() != wanted:
-        st.query_params.from_dict(wanted)
+def wanted() -> Recipe | None:
+    """The Recipe of the link that was opened, while files that it was made with are missing here."""
+    return st.session_state.get(_WANTED)
+
+
+def give_up_wanted() -> None:
+    """The visitor goes on without the files that the link was made with."""
+    st.session_state[_WANTED] = None
+
+
+def open_wanted() -> str | None:
+    """The files are here now: the link opens as it was made. Where it cannot be, the answer says why."""
+    recipe = travel.bare(st.session_state[_WANTED])
+    trouble = _CHECKS.get("recipe", lambda _: None)(recipe)
+    if not trouble:
+        st.session_state[_WANTED] = None
+        commit(recipe)
+    return trouble
+
+
+def keep_link(seal: Callable[[Recipe], Recipe]) -> None:
+    """Writes the Recipe into the address, where it differs from what stands there; `seal` adds what only a link has.
+
+    The address stays as it was opened while its files are missing, so that a reload asks for them again.
+    """
+    recipe = recipe_now()
+    if wanted() is not None and recipe == Recipe():
+        return
+    query = {} if recipe == Recipe() else to_query(seal(recipe))
+    if st.query_params.to_dict() != query:
+        st.query_params.from_dict(query)
+
+
+def entered(key: str) -> Any:
+    """What a widget holds that is bound to no field of the Recipe."""
+    return st.session_state.get(key) or ""
+
+
+def cover(covered: bool) -> None:
+    """A dialog lies over the page, or no longer does."""
+    st.session_state[_COVERED] = covered
+
+
+def covered() -> bool:
+    """Whether a dialog lies over the page. The page is then not drawn anew by itself: what is being typed would be lost."""
+    return bool(st.session_state.get(_COVERED))
+
+
+def note(name: str, value: Any) -> None:
+    """Keeps something for this tab: what a dialog was told, say."""
+    st.session_state[f"pv_note_{name}"] = value
+
+
+def noted(name: str, default: Any = None) -> Any:
+    """What was kept for this tab under that name."""
+    return st.session_state.get(f"pv_note_{name}", default)
 
 
 def words() -> list[str]:
-    """What there is to say about the link that was opened, once; and about the last choice that could not be taken."""
-    said = [*st.session_state.get(_WORDS, []), *filter(None, [st.session_state.get(_TROUBLE)])]
-    st.session_state[_TROUBLE] = None
-    return said
+    """What there is to say about the link that was opened, and about the last choice that could not be taken; until the
+    next choice, since a page on which something grows is drawn again and again."""
+    return [*st.session_state.get(_WORDS, []), *filter(None, [st.session_state.get(_TROUBLE)])]
 
 
 def change(**choices: Any) -> None:
@@ -63,8 +118,8 @@ def change(**choices: Any) -> None:
 
 def commit(recipe: Recipe, refused: str | None = None) -> None:
     """Makes `recipe` the visitor's Recipe. With `refused`, says so and leaves the old state as it is."""
+    st.session_state[_TROUBLE] = refused
     if refused:
-        st.session_state[_TROUBLE] = refused
         return
     if recipe == recipe_now():
         return
@@ -72,6 +127,13 @@ def commit(recipe: Recipe, refused: str | None = None) -> None:
     st.session_state[_FUTURE] = []
     st.session_state[_RECIPE] = recipe
     st.session_state[_WORDS] = []
+
+
+def retreat(why: str) -> None:
+    """Back to the Recipe before one that could not be measured, and a word about it."""
+    past = [one for one in st.session_state[_PAST] if one != recipe_now()]
+    st.session_state[_RECIPE] = past.pop() if past else Recipe()
+    st.session_state[_PAST], st.session_state[_WORDS], st.session_state[_TROUBLE] = past, [why], None
 
 
 def undo() -> None:
@@ -172,8 +234,23 @@ def fit_with(fit: Callable[[Recipe], Recipe]) -> None:
     _FITS["recipe"] = fit
 
 
+def say(words: str) -> None:
+    """Something to tell the visitor on the next run, once."""
+    st.session_state[_TROUBLE] = words
+
+
+def take_subject(reference: str) -> str | None:
+    """The visitor turns to another model; where it cannot be used, nothing changes and the answer says why."""
+    return _choose("subject", reference)
+
+
 def _take(field: str, key: str = "") -> None:
-    chosen = st.session_state[key or field]
+    trouble = _choose(field, st.session_state[key or field])
+    if trouble:
+        say(trouble)
+
+
+def _choose(field: str, chosen: Any) -> str | None:
     recipe = replace(recipe_now(), **{field: chosen})
     if field in ("subject", "granularity"):  # what was said about other layers or units is meaningless there
         recipe = replace(recipe, spared=(), overrides=(), gone=(), back=(), layer="", pick=-1, guess=-1)
@@ -185,7 +262,9 @@ def _take(field: str, key: str = "") -> None:
         # The other model may have no heads, say: then its weights are pruned, and it is not refused.
         recipe = fit(replace(recipe, granularity="weight"))
         trouble = check(recipe)
-    commit(recipe, trouble)
+    if not trouble:
+        commit(recipe)
+    return trouble
 
 
 def take_commit(commit_made: Any) -> None:

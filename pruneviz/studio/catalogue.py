@@ -110,10 +110,16 @@ def patterns(chosen: str) -> list[str]:
 
 def subjects() -> dict[str, str]:
     """The models on offer: name or path → title."""
-    offered = dict(shipped.titles())
+    offered = dict(_samples(tuple(path.stat().st_mtime_ns for path in sorted(shipped.SAMPLES.glob("*/curves.json")))))
     for path in filter(None, os.environ.get(CARDS, "").split(os.pathsep)):
         offered[str(Path(path).resolve())] = _title(Path(path))
     return offered
+
+
+@cache
+def _samples(_: tuple[int, ...]) -> dict[str, str]:
+    """The samples' titles. Their curves are read once, and again only where a file has changed: a menu is drawn often."""
+    return shipped.titles()
 
 
 @cache

@@ -20,6 +20,7 @@ def all_of_it(recipe: Recipe) -> None:
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="asked"):
         what_goes(recipe)
         by_what(recipe)
+        device(recipe)
 
 
 def what_goes(recipe: Recipe) -> None:
@@ -49,3 +50,10 @@ def pooled(recipe: Recipe) -> None:
     """How weights' importances become a unit's: asked only where units go and the criterion scores weights."""
     if recipe.granularity in catalogue.UNITS and not catalogue.criteria()[recipe.criterion].units:
         bench.select("pooled by", "pool", [*POOLS], POOLS.get, width=160)
+
+
+def device(recipe: Recipe) -> None:
+    """Where it is measured: asked only on a machine with a graphics card. A link may name a card that is not here."""
+    here = kitchen.devices()
+    if len(here) > 1:
+        bench.select("measured on", "device", [*here], lambda name: here.get(name, name), width=260)

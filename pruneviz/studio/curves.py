@@ -1,22 +1,31 @@
-"""Curves: accuracy against sparsity, shipped or growing, and what goes at each percent. Cached as the kitchen caches."""
+"""Curves: accuracy against sparsity, shipped or growing, and what goes at each percent. Kept as the kitchen keeps.
+
+Of a heavy model the worker process measures them, all points on a few samples first: then each point says of how many.
+"""
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import streamlit as st
 
 from pruneviz.recipe import Recipe
-from pruneviz.report import Curve, Report, Sweep
-from pruneviz.studio import background, kitchen
+from pruneviz.report import Curve, CurvePoint, Report, Score, Sweep
+from pruneviz.studio import background, bench, kitchen, larder, orders
 
 # Coarse to fine: the shape of the curve first, each further node a refinement.
 ORDER = tuple(dict.fromkeys((0, 50, 80, 90, 95, 99, *range(0, 101, 10), *range(0, 101, 5), *range(0, 101, 2), *range(101))))
 REDRAW = 2.0
 AT_ONCE = 1.5
 """A curve that takes at most this many seconds is measured before the page shows it; a longer one grows on the page."""
+NODES = tuple(node / 100 for node in ORDER)
+ALONE = "alone"
+"""A layer that is pruned alone is measured beside the setting of the strip, not instead of it."""
+ROUGH = 64
+"""Of a heavy model every point is measured on so many samples before any is measured on more."""
 
 
 @dataclass
@@ -34,7 +43,9 @@ def curve(recipe: Recipe) -> tuple[Curve, bool]:
     found = kitchen.shipped_of(recipe)
     if found:
         return found.curves[recipe.criterion, recipe.scope], True
-    key = replace(kitchen.measured_part(recipe), amount=0.0)
+    if kitchen.heavy(recipe.subject):
+        return _ordered(recipe, kitchen.report)
+    key = _whole(recipe)
     growing = _growing(key)
     while not growing.done and (growing.curve is None or time.monotonic() - growing.started < AT_ONCE):
         time.sleep(0.01)
@@ -44,7 +55,58 @@ def curve(recipe: Recipe) -> tuple[Curve, bool]:
     return growing.curve, growing.done
 
 
-@st.cache_resource(max_entries=48, show_spinner=False)
+def _whole(recipe: Recipe) -> Recipe:
+    """What a curve depends on: everything but the amount."""
+    return replace(kitchen.measured_part(recipe), amount=0.0)
+
+
+def _ordered(recipe: Recipe, report: Callable[[Recipe], Report], panel: str = "") -> tuple[Curve, bool]:
+    order = orders.look(kitchen.job_part(recipe, amount=0.0), "curve", NODES, panel)
+    return order.latest or _begun(report(recipe)), order.state == "done"
+
+
+def known(recipe: Recipe) -> bool:
+    """Whether everything that is drawn of a heavy model's Recipe was measured already."""
+    whole = kitchen.job_part(recipe, amount=0.0)
+    told = (whole, "sweep"), (kitchen.job_part(recipe), "measure"), (whole, "curve", NODES)
+    return all(orders.known(*one) for one in told)
+
+
+def _begun(report: Report) -> Curve:
+    """The curve of which nothing is known but the setting on screen, and the dense network beside it."""
+    score = report.score
+    dense = replace(
+        score, value=score.dense_value, correct=score.dense_correct, newly_wrong=0, newly_right=0,
+        interval=(score.dense_value, score.dense_value),
+    )  # fmt: skip
+    known = {0.0: _point(0.0, 0.0, dense), report.amount: _point(report.amount, report.sparsity, score)}
+    return Curve(
+        subject=report.subject, criterion=report.criterion, scope=report.scope, seed=report.seed,
+        calibration=report.calibration, calibration_n=report.calibration_n,
+        points=tuple(known[amount] for amount in sorted(known)), dense_value=score.dense_value,
+        chance=kitchen.chance(Recipe(subject=report.subject)), metric=score.metric, noun=score.noun,
+    )  # fmt: skip
+
+
+def _point(amount: float, sparsity: float, score: Score) -> CurvePoint:
+    return CurvePoint(
+        amount, sparsity, score.value, score.correct, score.n, score.interval, (0, 0), score.newly_wrong, score.newly_right,
+        score.of or score.n,
+    )  # fmt: skip
+
+
+def seconds(name: str) -> tuple[float, float]:
+    """How long a heavy model's curve takes, roughly: until every point is there, and until each is of all samples."""
+    n = len(kitchen.subject(name).held_out)
+    whole = kitchen.pace(name) * len(NODES)
+    return whole * min(1.0, ROUGH / max(1, n)), whole
+
+
+_turn = threading.Lock()
+"""One curve grows at a time: several at once would only be late together, and every page with them."""
+
+
+@larder.kept(48)
 def _growing(recipe: Recipe) -> Growing:
     growing = Growing(time.monotonic())
     place, bench = kitchen.standing_of(recipe), kitchen.workspace_of(recipe)
@@ -58,27 +120,31 @@ def _grow(growing: Growing, recipe: Recipe, place, bench) -> None:
     try:
         first, *rest = (node / 100 for node in ORDER)
         growing.curve = evaluate.curve(kitchen.subject(recipe.subject), recipe, place, bench, [first])
-        for point in evaluate.curve_points(recipe, place, bench, rest):
-            added = sorted((*growing.curve.points, point), key=lambda one: one.amount)
-            growing.curve = replace(growing.curve, points=tuple(added))
-            if background.closing():
-                return
+        with _turn:
+            for point in evaluate.curve_points(recipe, place, bench, rest):
+                added = sorted((*growing.curve.points, point), key=lambda one: one.amount)
+                growing.curve = replace(growing.curve, points=tuple(added))
+                if background.closing():
+                    return
     except Exception as problem:  # a thread has nobody to raise to: the page that waits for the curve says it
         growing.trouble = f"The curve could not be measured: {problem}"
     growing.done = True
 
 
-def watch(shown: Sequence[Curve]) -> None:
-    """Redraws the page while a curve on it grows, and says how far it is; nothing where all are complete."""
-    short = sum(max(0, len(ORDER) - len(one.points)) for one in shown)
+def watch(shown: Sequence[Curve | None]) -> None:
+    """Redraws the page while a curve on it grows, and says how far it is; nothing where all are complete, nor where the
+    status line says it."""
+    here = [one for one in shown if one is not None and not kitchen.heavy(one.subject)]
+    short = sum(max(0, len(ORDER) - len(one.points)) for one in here)
     if short:
-        _watch(short, len(ORDER) * len(shown), time.monotonic())
+        _watch(short, len(ORDER) * len(here), time.monotonic())
 
 
 @st.fragment(run_every=REDRAW)
 def _watch(short: int, wanted: int, drawn: float) -> None:
     st.caption(f"Measuring in the background: {wanted - short} of {wanted} points of the curves so far.")
-    if time.monotonic() - drawn > REDRAW / 2:  # not while the page itself is being drawn
+    # Not while the page itself is being drawn, nor while a dialog lies over it.
+    if time.monotonic() - drawn > REDRAW / 2 and not bench.covered():
         st.rerun()
 
 
@@ -88,20 +154,25 @@ def tuned(recipe: Recipe) -> Curve | None:
     return found.tuned.get((recipe.criterion, recipe.scope)) if found else None
 
 
-def baseline(recipe: Recipe) -> Curve:
-    """Random pruning under the same scope: the control that every criterion has to beat."""
+def baseline(recipe: Recipe) -> Curve | None:
+    """Random pruning under the same scope: the control that every criterion has to beat. It is measured once the curve
+    itself is there, and until then there is none."""
+    if recipe.criterion == "random" or not curve(recipe)[1]:
+        return None
     return curve(replace(recipe, criterion="random"))[0]
 
 
 def sweep(recipe: Recipe) -> Sweep:
     """What goes at each whole percent."""
     found = kitchen.shipped_of(recipe)
-    return (
-        found.sweeps[recipe.criterion, recipe.scope] if found else _sweep(replace(kitchen.measured_part(recipe), amount=0.0))
-    )
+    if found:
+        return found.sweeps[recipe.criterion, recipe.scope]
+    if kitchen.heavy(recipe.subject):
+        return orders.first(kitchen.job_part(recipe, amount=0.0), "sweep")
+    return _sweep(_whole(recipe))
 
 
-@st.cache_data(max_entries=48, show_spinner=False)
+@larder.kept(48, dry=True)
 def _sweep(recipe: Recipe) -> Sweep:
     from pruneviz.engine.sweep import sweep as sweep_of
 
@@ -126,7 +197,7 @@ def compared(recipe: Recipe, amounts: dict[str, float]) -> list[Compared]:
     found = []
     for key, amount in amounts.items():
         one = replace(recipe, criterion=key, amount=amount)
-        under = baseline(one) if key != "random" else None
+        under = baseline(one)
         found.append(
             Compared(
                 key, amount, curve(one)[0], under, sweep(one), kitchen.first_report(one), kitchen.standing_of(one).seconds
@@ -150,15 +221,23 @@ def alone(recipe: Recipe, layer: str) -> Recipe:
 
 def layer_curve(recipe: Recipe, layer: str) -> Curve:
     """Accuracy when only this layer is pruned, by magnitude."""
-    return curve(alone(recipe, layer))[0]
+    one = alone(recipe, layer)
+    if kitchen.heavy(recipe.subject):
+        return _ordered(one, _alone_report, ALONE)[0]
+    return curve(one)[0]
+
+
+def _alone_report(one: Recipe) -> Report:
+    return orders.first(kitchen.job_part(one), "measure", panel=ALONE)
 
 
 def layer_report(recipe: Recipe, layer: str) -> Report:
     """The Report when only this layer is pruned, by magnitude, at the Recipe's amount."""
-    return kitchen.report(alone(recipe, layer))
+    one = alone(recipe, layer)
+    return _alone_report(one) if kitchen.heavy(recipe.subject) else kitchen.report(one)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@larder.kept(64, dry=True)
 def _layer_sweep(recipe: Recipe, layer: str, absolute: bool) -> Sweep:
     from pruneviz.engine.sweep import sweep as sweep_of
 
@@ -167,4 +246,7 @@ def _layer_sweep(recipe: Recipe, layer: str, absolute: bool) -> Sweep:
 
 def layer_sweep(recipe: Recipe, layer: str) -> Sweep:
     """What goes of one layer at each whole percent of it, smallest first; binned by w or by |w| as the Recipe says."""
-    return _layer_sweep(replace(alone(recipe, layer), amount=0.0), layer, recipe.shape == "absolute")
+    one, absolute = alone(recipe, layer), recipe.shape == "absolute"
+    if kitchen.heavy(recipe.subject):
+        return orders.first(kitchen.job_part(one, amount=0.0), "sweep", ("layer", layer, absolute), ALONE)
+    return _layer_sweep(replace(one, amount=0.0), layer, absolute)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import streamlit as st
 
 from pruneviz.charts.chart import number
 from pruneviz.charts.holes import Hole
 from pruneviz.recipe import Recipe
-from pruneviz.studio import kitchen
+from pruneviz.studio import kitchen, larder
 
 HALF, BATCH = 0.5, 250
 
@@ -39,7 +38,7 @@ def remove(recipe: Recipe) -> Removed:
     return _remove(kitchen.measured_part(recipe))
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@larder.kept(16, dry=True)
 def _remove(recipe: Recipe) -> Removed:
     from pruneviz.engine.export import cut
     from pruneviz.engine.structure.surgery import SurgeryError
@@ -60,12 +59,12 @@ def _remove(recipe: Recipe) -> Removed:
 
 def _measured(model, network, chosen):
     """Any network on the held-out samples at `chosen`, batch by batch."""
-    from pruneviz.engine import measure, silence, tasks
+    from pruneviz.engine import outcomes, silence, tasks
 
     said = (
         (silence.outputs(network, model.held_out.inputs(one)), model.held_out.labels[one]) for one in chosen.split(BATCH)
     )
-    return measure.measurement(tasks.find(model.task), said)
+    return outcomes.measurement(tasks.of(model), said)
 
 
 def proof(found: Removed, metric: str) -> str:
@@ -89,7 +88,7 @@ def archive(recipe: Recipe) -> bytes:
     return _archive(kitchen.measured_part(recipe))
 
 
-@st.cache_data(max_entries=4, show_spinner=False)
+@larder.kept(2)
 def _archive(recipe: Recipe) -> bytes:
     from pruneviz.engine.export import package
 
@@ -102,7 +101,7 @@ def matrices(name: str) -> dict[str, str]:
     return {one.name: one.label for one in layers if len(one.shape) > 1}
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@larder.kept(32, dry=True)
 def holes(name: str, layer: str) -> tuple[Hole, ...]:
     """One layer's weight matrix [outputs, inputs] with half of it gone in three ways, each time the smallest: single
     weights wherever they lie, whole rows and columns, and two of every four neighbouring inputs."""

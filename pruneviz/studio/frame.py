@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pruneviz import findings
 from pruneviz.recipe import Recipe
 from pruneviz.report import Report
-from pruneviz.studio import bench, catalogue, kitchen, link, show
+from pruneviz.studio import bench, catalogue, kitchen, library, link, made_with, status, visitor
+from pruneviz.studio.bring import dialog, taking
 
 PAGES = (
     ("pages/start/slider.py", "Slider", "slider"),
@@ -25,28 +27,29 @@ def open_page() -> None:
     page = st.navigation(pages, position="hidden")
     bench.check_with(kitchen.trouble)
     bench.fit_with(catalogue.fitting)
-    recipe = bench.open_bench(kitchen.trouble)
+    recipe = bench.open_bench(_trouble_of_link, made_with.absent)
+    made_with.note_tab()
     _style()
     with st.container(key="frame"):
         _menu(pages, page)
         for said in bench.words():
             st.warning(said)
-        _wait(recipe)
-        _strip(kitchen.first_report(recipe))
-    bench.keep_link()  # before the page: whoever copies the link while a slow page still draws gets all of it
-    page.run()
+        made_with.ask_for_files()
+        strip, line = _strip(recipe), status.place(recipe)
+    with status.telling(line):
+        status.wait(recipe, line)
+        with strip:
+            _figures(kitchen.first_report(recipe))
+        # Before the page: whoever copies the link while a slow page still draws gets all of it.
+        bench.keep_link(made_with.seal)
+        dialog.show_it()
+        page.run()
+    status.line(line, recipe)
 
 
-def _wait(recipe: Recipe) -> None:
-    """Where a criterion measures unit by unit: a bar that moves, and a way out."""
-    if kitchen.known(recipe):
-        return
-    place = st.empty()
-    with place.container():
-        st.button("Cancel, and judge by magnitude", key="cancel", on_click=bench.change, kwargs={"criterion": "magnitude"})
-        said = f"Leaving out each {catalogue.kind(recipe.granularity).one} …"
-        show.progress(said, lambda told: kitchen.standing_of(recipe, lambda done, of: told(done / of)))
-    place.empty()
+def _trouble_of_link(recipe: Recipe) -> str | None:
+    """Why the Recipe of a link cannot be used: it is not possible here, or it was made with other files."""
+    return kitchen.trouble(recipe) or made_with.difference(recipe)
 
 
 def _menu(pages: list, current) -> None:
@@ -57,15 +60,38 @@ def _menu(pages: list, current) -> None:
         st.space("stretch")
         st.button("Undo", key="undo", on_click=bench.undo, disabled=not bench.can_undo(), shortcut="Ctrl+Z")
         st.button("Redo", key="redo", on_click=bench.redo, disabled=not bench.can_redo(), shortcut="Ctrl+Shift+Z")
-        link.copy_link()
+        link.copy_link(made_with.seal(bench.recipe_now()))
 
 
-def _strip(report: Report) -> None:
-    score, recipe = report.score, bench.recipe_now()
-    offered = catalogue.subjects()
-    with st.container(key="strip", horizontal=True, vertical_alignment="top", gap="medium"):
+def _strip(recipe: Recipe) -> DeltaGenerator:
+    """The strip with its menu of models; its figures follow when they are known."""
+    offered = catalogue.subjects() | library.listed(visitor.name())
+    strip = st.container(key="strip", horizontal=True, vertical_alignment="top", gap="medium")
+    with strip:
         options = list(dict.fromkeys([*offered, recipe.subject]))
-        bench.select("model", "subject", options, lambda name: offered.get(name, name), width=250)
+        with st.container(key="whose", horizontal=True, vertical_alignment="bottom", gap="small", width="content"):
+            bench.select("model", "subject", options, lambda name: offered.get(name, name), width=220)
+            st.button("Bring your own", key="bring", on_click=taking.open_it)
+    return strip
+
+
+def _figures(report: Report) -> None:
+    if report.score.partial:
+        _growing_figures(report)
+    else:
+        with st.container():  # as deep as a fragment lies, so that the figures take the place of those before
+            _all_figures(report)
+
+
+@st.fragment(run_every=status.TICK)
+def _growing_figures(report: Report) -> None:
+    """Figures of the first samples, and of ever more of them."""
+    _all_figures(status.newest(report))
+
+
+def _all_figures(report: Report) -> None:
+    score = report.score
+    with st.container(key="figures", horizontal=True, vertical_alignment="top", gap="medium"):
         _figure(*_removed(report), "strip-sparsity")
         _figure(*_measured(report), "accuracy")
         flips = f"{score.newly_wrong:,} newly wrong, {score.newly_right:,} newly right"
@@ -86,11 +112,13 @@ def _removed(report: Report) -> tuple[str, str, str]:
 def _measured(report: Report) -> tuple[str, str, str]:
     """What it costs: label, value, interval."""
     score = report.score
+    many = f"{score.n:,} of {score.of:,}" if score.partial else f"{score.n:,}"
+    seen = f"{many} held-out {score.noun}{' so far' * score.partial}"
     if score.correct is None:
         low, high = (f"{end:.2f}" for end in score.interval)
-        return f"{score.metric}, {score.n:,} held-out samples", f"{score.value:.2f}", f"interval {low} to {high}"
+        return f"{score.metric}, {seen}", f"{score.value:.2f}", f"interval {low} to {high}"
     low, high = (f"{100 * end:.1f}" for end in score.interval)
-    return f"accuracy, {score.n:,} held-out images", findings.percent(score.value), f"interval {low} to {high}"
+    return f"{score.metric}, {seen}", findings.percent(score.value), f"interval {low} to {high}"
 
 
 def _price(report: Report) -> list[tuple[str, str, str]]:
@@ -116,6 +144,8 @@ def _style() -> None:
         ".st-key-strip [data-testid='stMetricValue']{font-size:1.5rem;font-weight:600}"
         ".st-key-strip [data-testid='stMetricDelta']{background:none;padding:0;font-size:.8rem}"
         ".st-key-strip{border-block:1px solid rgba(128,128,128,.25);padding-block:.5rem;column-gap:2.25rem}"
+        ".st-key-figures{column-gap:2.25rem}"
+        ".st-key-status{min-height:2.5rem}"
         ".st-key-frame{gap:.5rem}"
         ".katex-display{overflow:visible!important}"
         "[data-testid='stCaptionContainer']{opacity:.75!important}"

@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-import streamlit as st
 
 from pruneviz.recipe import Recipe
 from pruneviz.report import Agreement, Deletions, LayerDamage, LayerShape, WeightStory
-from pruneviz.studio import catalogue, kitchen
+from pruneviz.studio import catalogue, kitchen, larder, orders
 
 LEFT_OUT = "leave_one_out"
 
@@ -30,11 +29,13 @@ def layer_sizes(name: str) -> dict[str, tuple[str, int]]:
     return {layer.name: (layer.label, layer.size) for layer in kitchen.subject(name).layers}
 
 
-@st.cache_data(max_entries=12, show_spinner=False)
+@larder.kept(1, dry=True)
 def shapes(name: str) -> tuple[LayerShape, ...]:
     """Each layer's weights as a distribution."""
     from pruneviz.engine.distribution import shape_of
 
+    if kitchen.heavy(name):
+        return orders.finished(Recipe(subject=name), "shapes")
     model = kitchen.subject(name)
     return tuple(shape_of(layer.name, layer.label, model.parameter(layer)) for layer in model.layers)
 
@@ -44,7 +45,7 @@ def damage(recipe: Recipe) -> tuple[tuple[LayerDamage, ...], int, str]:
     return _damage(kitchen.measured_part(recipe))
 
 
-@st.cache_data(max_entries=128, show_spinner=False)
+@larder.kept(64, dry=True)
 def _damage(recipe: Recipe) -> tuple[tuple[LayerDamage, ...], int, str]:
     from pruneviz.engine.damage import damage as measure
 
@@ -58,7 +59,7 @@ def agreement(recipe: Recipe, amounts: dict[str, float]) -> Agreement:
     return _agreement(replace(kitchen.measured_part(recipe), criterion="magnitude", amount=0.0), tuple(amounts.items()))
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@larder.kept(32, dry=True)
 def _agreement(recipe: Recipe, amounts: tuple[tuple[str, float], ...]) -> Agreement:
     from pruneviz.engine.mask import overlap
 
@@ -114,7 +115,7 @@ def unit_truth(recipe: Recipe, pair: tuple[str, str], told: Callable[[float], No
     return Deletions(labels, index, true, said, rho, len(truth.split.calibration), time.perf_counter() - started)
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
+@larder.kept(16, dry=True)
 def _ranks(recipe: Recipe, keys: tuple[str, ...], count: int) -> dict[str, np.ndarray]:
     from pruneviz.engine.truth import sample
 
@@ -126,7 +127,7 @@ def _ranks(recipe: Recipe, keys: tuple[str, ...], count: int) -> dict[str, np.nd
     return {key: np.array([ranking.order_of(int(at)) for at in flat]) for key, ranking in found.items()}
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
+@larder.kept(2)
 def gathered(name: str, source: str, seed: int):
     """Slope and curvature of every weight on the calibration data."""
     from pruneviz.engine.evidence import gather
@@ -146,7 +147,7 @@ def story(recipe: Recipe, layer: str, index: int) -> WeightStory:
     )
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@larder.kept(32, dry=True)
 def _story(recipe: Recipe, layer: str, index: int) -> WeightStory:
     from pruneviz.engine import criterion
     from pruneviz.engine.truth import story as tell
@@ -209,6 +210,6 @@ class Deleted:
     wanted: int = 1
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@larder.kept(8, grows=True)
 def _deleted(name: str, source: str, nonfinite: str, seed: int, count: int) -> Deleted:
     return Deleted(threading.Lock())

@@ -34,7 +34,7 @@ def hero(
         amount=100 * recipe.amount,
         curve=_line(curve, "one shot, no fine-tuning"),
         chance=100 * curve.chance,
-        n=report.score.n,
+        n=report.score.of or report.score.n,
         **_what(recipe.granularity, sweep),
         halves=_halves(curve),
         baseline=_line(baseline, "random pruning (baseline)") if baseline else None,
@@ -42,6 +42,7 @@ def hero(
         cliff=_cliff(curve, sweep),
         exact=_exact(recipe.amount, report),
         trail=tuple(_ghosts(curve, trail)),
+        complete=complete(curve),
         histogram=_histogram(recipe, sweep),
         layers=tuple(_layers(recipe, sweep)),
     )
@@ -73,12 +74,13 @@ def criterion(title: str, one: curves.Compared) -> Panel:
         amount=100 * one.amount,
         curve=_line(one.curve, "one shot, no fine-tuning"),
         chance=100 * one.curve.chance,
-        n=one.report.score.n,
+        n=one.report.score.of or one.report.score.n,
         **_what(one.report.granularity, one.sweep),
         halves=_halves(one.curve),
         baseline=_line(one.baseline, "random pruning (baseline)") if one.baseline else None,
         cliff=_cliff(one.curve, one.sweep),
         exact=_exact(one.amount, one.report),
+        complete=complete(one.curve),
     )
 
 
@@ -94,7 +96,7 @@ def layer(recipe: Recipe, shape: LayerShape, curve: Curve, sweep: Sweep, report:
         amount=100 * recipe.amount,
         curve=_line(curve, f"only {shape.label} pruned, by magnitude, no fine-tuning"),
         chance=100 * curve.chance,
-        n=report.score.n,
+        n=report.score.of or report.score.n,
         weights=shape.weights,
         removed=sweep.removed,
         energy=sweep.energy,
@@ -121,11 +123,14 @@ def _line(curve: Curve, name: str) -> Line:
         low=[100 * point.interval[0] for point in points],
         high=[100 * point.interval[1] for point in points],
         name=name,
+        n=[point.n for point in points] if any(point.partial for point in points) else None,
     )
 
 
 def _halves(curve: Curve) -> Halves | None:
     points = curve.points
+    if any(point.partial for point in points):
+        return None
     chosen, all_n = points[0].half[1], points[0].n
     if not 0 < chosen < all_n or points[0].correct is None:
         return None
@@ -139,14 +144,20 @@ def _halves(curve: Curve) -> Halves | None:
 
 def _cliff(curve: Curve, sweep: Sweep) -> Cliff | None:
     """The cliff of a curve that is measured to its end; a handful of units has steps instead."""
-    done = len(curve.points) >= PERCENTS and (sweep.unit == "weight" or sweep.weights >= findings.FEW)
+    done = complete(curve) and (sweep.unit == "weight" or sweep.weights >= findings.FEW)
     found = findings.cliff(curve) if done else None
     return found and Cliff(100 * found.start, 100 * found.stop, found.points)
 
 
+def complete(curve: Curve) -> bool:
+    """Whether a curve has all of its points, each of all samples."""
+    return len(curve.points) >= PERCENTS and not any(point.partial for point in curve.points)
+
+
 def _exact(amount: float, report: Report) -> Exact:
     low, high = report.score.interval
-    return Exact(100 * amount, 100 * report.score.value, 100 * low, 100 * high)
+    few = report.score.n if report.score.partial else None
+    return Exact(100 * amount, 100 * report.score.value, 100 * low, 100 * high, few)
 
 
 def _ghosts(curve: Curve, amounts: Sequence[float]):

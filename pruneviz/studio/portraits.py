@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import streamlit as st
 
-from pruneviz.studio import kitchen
+from pruneviz.studio import kitchen, larder
 from pruneviz.studio.anatomy import Picture
 
 CELLS = 1024
@@ -14,7 +13,7 @@ ALL_CELLS = 2**18
 """At most so many weights of a model travel to the browser as pictures; further groups are drawn as bars."""
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
+@larder.kept(8, dry=True)
 def portraits(name: str, granularity: str) -> dict[str, Picture]:
     """The kernels of each group that can be drawn: filters, and neurons that look at the image itself."""
     if granularity not in ("filter", "neuron"):

@@ -21,7 +21,7 @@ import streamlit as st
 
 from pruneviz import truth_file
 from pruneviz.recipe import Recipe
-from pruneviz.studio import background, bench, kitchen
+from pruneviz.studio import background, bench, kitchen, larder
 from pruneviz.truths import Truth, plain
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,7 +83,7 @@ def _key(recipe: Recipe) -> Recipe:
     return replace(kitchen.measured_part(recipe), calibration=kitchen.calibration_of(recipe), **how)
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
+@larder.kept(8)
 def _measuring(key: Recipe) -> Measuring:
     found = Measuring(key)
     background.start("reality", _measure, found)
@@ -165,7 +165,7 @@ def command(recipe: Recipe) -> str:
     return f"python -m pruneviz {shlex.join(arguments(_key(recipe)))} --json > times.json"
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
+@larder.kept(1)
 def most(name: str) -> int:
     """How many inputs of a model may go at once here, so that inputs and outputs fit into memory; at most 4,096."""
     from pruneviz.engine import ways
@@ -218,7 +218,7 @@ def _progress(found: Measuring, drawn: Truth | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="progress"):
         st.progress(found.done, f"Measuring on this machine: {found.words}")
         st.button("Cancel", key="cancel", on_click=stop, args=(found,))
-    if found.ended or (found.truth is not drawn and _grown(found.truth, drawn)):
+    if (found.ended or (found.truth is not drawn and _grown(found.truth, drawn))) and not bench.covered():
         st.rerun()
 
 

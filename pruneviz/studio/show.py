@@ -7,9 +7,11 @@ from typing import TypeVar
 
 import streamlit as st
 
+from pruneviz import plain
 from pruneviz.charts.chart import Chart
 
 Found = TypeVar("Found")
+_SIGNS = str.maketrans({sign: f"\\{sign}" for sign in "<[`$"})
 # The toolbar offers the picture as a file; nothing else of Plotly's is of use to a visitor.
 _CONFIG = {
     "displaylogo": False,
@@ -24,7 +26,12 @@ def chart(one: Chart, key: str) -> None:
     st.plotly_chart(one.figure, key=key, alt=one.alt, config=_CONFIG)
     with st.expander("View as table", key=f"{key}-table"):
         header, rows = one.table
-        table([tuple(header), *rows], one.title)
+        table([tuple(header), *([_words(cell) for cell in row] for row in rows)], one.title)
+
+
+def _words(cell: object) -> str:
+    """A cell whose signs mean nothing: names of layers and classes may come from files."""
+    return plain.one_line(cell, 1024).translate(_SIGNS)
 
 
 def table(rows: Sequence[Sequence[object]], caption: str) -> None:

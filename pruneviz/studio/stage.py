@@ -24,15 +24,20 @@ def hero(recipe: Recipe, report: Report, curve: Curve | None, *, challenges: boo
         _patterns(recipe)
         return
     baseline = curves.baseline(recipe)
+    try:
+        sweep = curves.sweep(recipe)
+    except ValueError as problem:  # of a heavy model it is asked of the worker, and can be cancelled
+        st.info(f"What goes at each percent is not known: {problem}")
+        return
     scrubber(
         [
             panels.hero(
                 recipe,
                 report,
                 curve,
-                curves.sweep(recipe),
+                sweep,
                 title=catalogue.criteria()[recipe.criterion].name,
-                baseline=baseline if recipe.criterion != "random" else None,
+                baseline=baseline,
                 tuned=curves.tuned(recipe),
                 trail=bench.trail(),
             )

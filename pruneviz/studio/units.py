@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import streamlit as st
 
 from pruneviz.recipe import Recipe
 from pruneviz.report import GroupReport, Report
-from pruneviz.studio import catalogue, kitchen, portraits
+from pruneviz.studio import catalogue, kitchen, larder, portraits
 from pruneviz.studio.anatomy import Alone, Anatomy, Hang, Units
 
 MOST_ALONE = 2048
@@ -81,7 +80,7 @@ def forced(recipe: Recipe, group: GroupReport) -> np.ndarray:
     return found
 
 
-@st.cache_data(max_entries=16, show_spinner=False)
+@larder.kept(8)
 def hangs(name: str, granularity: str) -> dict[str, tuple[Hang, ...]]:
     """What goes along with each unit of each group, in words: a line for each module and role."""
     found = kitchen.structure(name, granularity)
@@ -138,7 +137,7 @@ class Leaving:
     done: int = 0
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@larder.kept(8)
 def _leaving(recipe: Recipe) -> Leaving:
     units = kitchen.standing_of(recipe).ranking.n
     return Leaving(threading.Lock(), *(np.full(units, np.nan) for _ in range(3)))

@@ -26,7 +26,11 @@ def amounts(recipe: Recipe) -> dict[str, float]:
 def _absent(recipe: Recipe, key: str) -> str:
     """Why a criterion is not compared; empty where it is."""
     one = replace(recipe, criterion=key)
-    if not kitchen.known(one):
+    if kitchen.heavy(recipe.subject) and key != recipe.criterion:
+        amount = dict(recipe.unlinked).get(key, recipe.amount)
+        if not curves.known(replace(one, amount=amount)):
+            return f"{names()[key]} was not measured on this model yet, and it takes long: choose it as the criterion first."
+    elif not kitchen.known(one):
         return f"{names()[key]} is measured unit by unit, on request: below, or as the criterion of the page Slider."
     return kitchen.trouble(replace(one, unlinked=())) or ""
 
@@ -89,6 +93,9 @@ def _pair(recipe: Recipe, offered: dict[str, float]) -> tuple[str, str]:
 
 def one_weight(recipe: Recipe) -> None:
     """One weight: what each criterion says of it, and what happens to the loss along it."""
+    if kitchen.heavy(recipe.subject):
+        st.caption(words.too_heavy("a weight's slope and curvature"))
+        return
     layers = insight.layer_sizes(recipe.subject)
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="picking"):
         last = [*layers][-1]
@@ -120,6 +127,9 @@ def truth(recipe: Recipe) -> None:
             pair = _pair(recipe, amounts(recipe))
             work = "Leaving out one at a time …"
             _predictions(recipe, pair, show.progress(work, lambda told: insight.unit_truth(recipe, pair, told)))
+        return
+    if kitchen.heavy(recipe.subject):
+        st.caption(words.too_heavy("deleting weights one at a time"))
         return
     st.markdown(words.deleting())
     counts = sorted({0, 200, 500, 2000, recipe.sampled})

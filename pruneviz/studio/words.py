@@ -20,6 +20,12 @@ def start(report: Report, curve: Curve | None, own: int) -> str:
     cliff, many = findings.cliff(curve), findings.noun(report.granularity)
     if 0 < report.units < findings.FEW:
         return f"Drag the slider: each of the {report.units} {many} is one step, one shot, without fine-tuning."
+    few = min((point.n for point in curve.points if point.partial), default=0)
+    if few:
+        return (
+            f"Drag the slider. Hollow points of the curve are of {few:,} {curve.noun} so far, with intervals to match; more "
+            "are being measured. All accuracies are one shot, without fine-tuning."
+        )
     if len(curve.points) < PERCENTS:
         return "Drag the slider. The curve is still being measured; all accuracies are one shot, without fine-tuning."
     if own:
@@ -113,9 +119,11 @@ def evidence(report: Report, chance: float) -> str:
         else "The criterion looked at no data."
     )
     notes = " ".join(report.notes)
+    guess = f"{chance:,.0f}" if score.correct is None else findings.percent(chance)
+    metric = score.metric[:1].upper() + score.metric[1:]
     return (
-        f"Accuracy is measured on {score.n:,} held-out samples, with its 95% Wilson interval; guessing gets "
-        f"{findings.percent(chance)}. {seen} Seed {report.seed}. {notes}"
+        f"{metric} is measured on {score.n:,} held-out {score.noun}, with its 95% interval "
+        f"({score.method or 'Wilson score interval'}); guessing gets {guess}. {seen} Seed {report.seed}. {notes}"
     )
 
 
@@ -179,9 +187,9 @@ def compared(offered: Sequence[curves.Compared]) -> str:
     random = next((one.report.score for one in offered if one.key == "random"), None)
     beside = f"; random pruning has {findings.percent(random.value)}" if random else ""
     if random and random.value >= best.interval[0]:
-        return f"Nobody beats random pruning here: {findings.percent(random.value)} on {random.n:,} images."
+        return f"Nobody beats random pruning here: {findings.percent(random.value)} on {random.n:,} {random.noun}."
     if len(ahead) == 1:
-        return f"{ahead[0].capitalize()} has the best accuracy here, {findings.percent(best.value)}{beside}."
+        return f"{ahead[0].capitalize()} has the best {best.metric} here, {findings.percent(best.value)}{beside}."
     first = ", ".join(ahead[:-1]) + " and " + ahead[-1]
     return f"{first.capitalize()} cannot be told apart here: {findings.percent(best.value)} at best{beside}."
 
@@ -237,6 +245,11 @@ def story(told: WeightStory, names: dict[str, str]) -> list[tuple[str, str, str]
         )
         rows.append((names[key], score, f"{what}; {share} of {told.weights:,} weights go before it (rank {rank + 1:,})"))
     return rows
+
+
+def too_heavy(what: str) -> str:
+    """Why something is not offered for a model whose single measurement takes long."""
+    return f"Not offered for a model of this size: {what} takes too many passes through the network for a page to wait for."
 
 
 def how_many(count: int) -> str:

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,22 +28,27 @@ PAGES = {
 
 @dataclass(frozen=True)
 class Server:
-    """A running server: where it answers, when it first said so, and what it wrote."""
+    """A running server: where it answers, when it first said so, what it wrote, and its process."""
 
     address: str
     healthy: float
     log: Path
+    process: int = 0
 
     def said(self) -> str:
         return self.log.read_text("utf-8", errors="replace")
 
 
 @contextmanager
-def serving(script: str = "app.py") -> Iterator[Server]:
-    """Runs the app as a person does: from its own folder, with its own settings, on a free port."""
+def serving(
+    script: str = "app.py", options: Sequence[str] = (), settings: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """Runs the app as a person does: from its own folder, with its own settings, on a free port. `options` are more of
+    Streamlit's, `settings` more of the environment's."""
     port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", script, "--server.port", str(port), "--server.headless", "true"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command += options
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **(settings or {})}
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "server.log"
         with log.open("wb") as out:
@@ -51,7 +56,7 @@ def serving(script: str = "app.py") -> Iterator[Server]:
         try:
             address = f"http://127.0.0.1:{port}"
             _await_health(address, server, log)
-            yield Server(address, time.perf_counter(), log)
+            yield Server(address, time.perf_counter(), log, server.pid)
         finally:
             server.terminate()
             try:

@@ -122,3 +122,11 @@ def test_only_whole_rows_leave_a_smaller_matrix():
     assert said == "About 50% of fc gone in 2 ways; whole rows alone leave a smaller matrix, 1 × 3 instead of 2 × 3."
     assert "each leaves a matrix of 2 × 3" in holes.headline("fc", (free, free))
     assert holes.hole(HOLE).title == "Whole rows: 50% zeros" and "1 of 2 rows" in holes.hole(HOLE).alt
+
+
+def test_names_from_files_are_only_words():
+    """A model may be called anything: in a picture it is what it says, and no markup."""
+    drawn = anatomy.treemap([layer("a.<i>b", 10, 4)], "<a href='http://x'>net</a>").figure.data[0]
+    assert "&lt;a href='http://x'&gt;net&lt;/a&gt;" in drawn.labels and "&lt;i&gt;b · 10" in drawn.labels
+    wide = anatomy.widths([group("<b>c", "10")], "filters").figure
+    assert set(wide.data[1].y) == {"&lt;b&gt;c"} and wide.layout.yaxis.categoryarray == ("&lt;b&gt;c",)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from pruneviz.engine.sources import architecture, digits
-from pruneviz.engine.sources.card import SubjectError, load, samples
+from pruneviz.engine.sources import architecture, card, digits
+from pruneviz.engine.sources.card import SubjectError, from_table, load, samples
 from pruneviz.engine.training.sample import correct
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -202,7 +203,7 @@ def test_half_precision_weights_are_read_into_single(own):
         ({"data": 'file = "none.npz"'}, "none.npz"),
         ({"data": 'file = "data.npz"\nset = "digits"'}, "one of the two"),
         ({"data": "scale = 16"}, "one of the two"),
-        ({"data": 'set = "letters"'}, "there is digits"),
+        ({"data": 'set = "letters"'}, "there are digits"),
         ({"data": FILE + '\nsplit = "val"'}, "no x_val; it holds x_train, y_train, x_test, y_test"),
         ({"data": FILE + '\nlayout = "HWC"'}, "there are NHWC, NCHW, NHW"),
         ({"data": FILE + '\nlayout = "NCHW"'}, "which is not NCHW"),
@@ -313,7 +314,11 @@ def test_bad_data_gets_one_sentence(own, arrays, word):
 @pytest.mark.parametrize(
     ("change", "word"),
     [
-        (lambda stored: {}, "lacks 6 tensors (fc1.bias, fc1.weight, fc2.bias, …)"),
+        (lambda stored: {}, "no tensor of a network"),
+        (
+            lambda stored: {"a.b": torch.zeros(1)},
+            "lacks 6 tensors (fc1.weight, fc1.bias, fc2.weight, …) and has 1 tensor (a.b)",
+        ),
         (lambda stored: stored | {"extra.weight": torch.zeros(2)}, "has 1 tensor (extra.weight) too many"),
         (lambda stored: {key: one for key, one in stored.items() if key != "fc2.bias"}, "lacks 1 tensor (fc2.bias)"),
         (lambda stored: stored | {"fc1.weight": torch.zeros(3, 3)}, "(3, 3) where the network has (300, 64)"),
@@ -334,6 +339,8 @@ def test_a_twenty_output_network_is_refused_for_ten_classes(own):
     write(own, architecture=arguments, top=f"classes = {list('0123456789')}")
     assert "20 outputs but the card names 10 classes" in refused(own)
     write(own, architecture=arguments)
+    assert "20 classes apart but the labels end at 9" in refused(own)
+    write(own, architecture=arguments, top=f"classes = {list('0123456789abcdefghij')}")
     assert len(load(own).classes) == 20
 
 
@@ -437,3 +444,89 @@ def _photographs(path: Path, every: int) -> tuple[np.ndarray, np.ndarray]:
         rows = [line.split("\t") for line in lines if line.split("\t")[1].isdigit()][::every]
         read = [image.open(io.BytesIO(archive.extractfile(name).read())).convert("RGB") for name, *_ in rows]
     return np.stack([np.asarray(one) for one in read]), np.array([int(row[1]) for row in rows])
+
+
+def test_a_table_is_a_card_without_a_file(own):
+    write(own, top='classes = ["nought", "1", "2", "3", "4", "5", "6", "7", "8", "9"]')
+    table = tomllib.loads((own / "subject.toml").read_text())
+    (own / "subject.toml").unlink()
+    subject = from_table(table, own, "own:0123")
+    assert subject.name == "own:0123" and subject.classes[0] == "nought" and subject.metric == ""
+    assert card.write(table, own) == own / "subject.toml"
+    again = load(own)
+    assert again.sha256 == subject.sha256 and again.origin.card == subject.origin.card
+    assert sorted(path.name for path in own.iterdir()) == ["data.npz", "subject.toml", "weights.safetensors"]
+    with pytest.raises(SubjectError, match="unknown key"):
+        card.write({**table, "wieghts": "x"}, own)
+
+
+def test_an_identity_is_made_of_what_the_files_hold_wherever_they_lie(own, tmp_path_factory):
+    write(own)
+    table = tomllib.loads((own / "subject.toml").read_text())
+    first = card.identity(table, own)
+    assert len(first) == 24 and set(first) <= set("0123456789abcdef")
+    other = tmp_path_factory.mktemp("other")
+    (own / "weights.safetensors").rename(other / "w.safetensors")
+    moved = {**table, "weights": str(other / "w.safetensors")}
+    assert card.identity(moved, own) == first, "the same file elsewhere, by another name"
+    assert card.identity({**moved, "name": "Another"}, own) != first
+    assert card.identity({**moved, "data": {**table["data"], "scale": 15}}, own) != first
+    data = (other / "w.safetensors").read_bytes()
+    (other / "w.safetensors").write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    assert card.identity(moved, own) != first, "one bit of one file"
+    assert list(card.files(moved, own)) == ["weights", "data.file"]
+    with pytest.raises(SubjectError, match="no file"):
+        card.identity({**moved, "weights": "gone"}, own)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"weights": "../weights.safetensors"},
+        {"weights": "/etc/passwd"},
+        {"classes": "../classes.txt"},
+        {"data": {"file": "/etc/passwd"}},
+        {"data": {"file": "data.npz", "labels": "../y.npz"}},
+        {"architecture": {"build": "transformers", "config": "../config.json"}},
+        {"removal": "../removal.json"},
+        {"data": {"set": "torchvision:CIFAR10", "root": "/"}},
+    ],
+)
+def test_a_card_that_somebody_brought_names_only_what_lies_beside_it(own, change):
+    table = {"weights": "weights.safetensors", "architecture": {"build": "digits_mlp"}, "data": {"file": "data.npz"}}
+    card.inside(table, own)
+    with pytest.raises(SubjectError, match="leads out of its folder") as caught:
+        card.inside({**table, **change}, own)
+    assert caught.value.code == "path"
+    (own / "link.safetensors").symlink_to("/etc/passwd")
+    with pytest.raises(SubjectError, match="leads out of its folder"):
+        card.inside({**table, "weights": "link.safetensors"}, own)
+
+
+def test_the_number_of_classes_is_read_off_the_head(tmp_path):
+    network = architecture.build("torchvision:resnet50", {"num_classes": 7})
+    torch.save({"model": {f"module.{name}": one for name, one in network.state_dict().items()}}, tmp_path / "seven.pth")
+    pictures = np.random.default_rng(0).integers(0, 256, (7, 32, 32, 3), dtype=np.uint8)
+    np.savez(tmp_path / "few.npz", x_test=pictures, y_test=np.arange(7))
+    table = {"weights": "seven.pth", "architecture": {"build": "torchvision:resnet50"}, "data": {"file": "few.npz"}}
+    subject = from_table(table, tmp_path, "seven")
+    assert len(subject.classes) == 7 and "The head has 7 classes, read from its shape." in subject.origin.notes
+    assert subject.origin.card["architecture"] == {"build": "torchvision:resnet50", "arguments": {"num_classes": 7}}
+    said = {**table, "architecture": {"build": "torchvision:resnet50", "arguments": {"num_classes": 9}}}
+    with pytest.raises(SubjectError, match=r"2 tensors of another shape \(fc.weight is \(7, 2048\)"):
+        from_table(said, tmp_path, "nine")
+
+
+def test_a_large_architecture_is_refused_before_memory_is_taken(own):
+    write(own, build="llama", architecture="arguments = { layers = 1000000, width = 8, heads = 1 }")
+    assert "more tensors or numbers than are let in" in refused(own)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "word"),
+    [({"metric": "f2"}, "f2"), ({"task": "regression"}, "unknown task"), ({"weights": "nobody:x"}, "no file")],
+)
+def test_words_that_nobody_knows_are_refused(own, wrong, word):
+    table = {"weights": "weights.safetensors", "architecture": {"build": "digits_mlp"}, "data": {"set": "digits"}}
+    with pytest.raises(SubjectError, match=word):
+        from_table({**table, **wrong}, own, "own")

@@ -382,7 +382,7 @@ def test_without_any_head_the_token_that_decides_sees_no_image():
 
 def test_a_criterion_of_units_says_what_it_scores_in_plain_words():
     with pytest.raises(
-        ValueError, match="^leave one out scores filters, neurons, heads and layers, not weights; choose one of "
+        ValueError, match="^leave one out scores filters, neurons, attention heads and layers, not weights; choose one of "
     ):
         evaluate.stand(SUBJECT, Recipe(criterion="leave_one_out"))
 
@@ -393,9 +393,9 @@ def test_a_curve_of_units_measures_each_network_once(monkeypatch):
     recipe = Recipe(subject="digits_vit", granularity="layer")
     standing = evaluate.stand(subject, recipe)
     workspace, asked = Workspace(subject, standing.split.measured), []
-    measure = workspace.amount
+    measure = workspace.run
     monkeypatch.setattr(
-        workspace, "amount", lambda ranking, amount, *rest: asked.append(amount) or measure(ranking, amount, *rest)
+        workspace, "run", lambda ranking, amount, *rest: asked.append(amount) or measure(ranking, amount, *rest)
     )
     amounts = [node / 20 for node in range(21)]
     points = list(evaluate.curve_points(recipe, standing, workspace, amounts))

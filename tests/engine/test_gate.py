@@ -219,7 +219,10 @@ def test_archives_that_lead_elsewhere_or_hold_too_much_are_refused(tmp_path):
     assert len(gate.arrays(path, ["x_test"], Limits(members=2))[0]) == 1
     refused(gate.arrays, path, ["x_test"], Limits(members=1))
     assert "unpacks to" in refused(
-        gate.arrays, npz(tmp_path / "c.npz", {"x_test.npy": npy(np.arange(999.0))}, 8), ["x_test"], Limits(data_bytes=7000)
+        gate.arrays,
+        npz(tmp_path / "c.npz", {"x_test.npy": npy(np.arange(999.0))}, 8),
+        ["x_test"],
+        Limits(unpacked_bytes=7000),
     )
     assert "at most" in refused(gate.arrays, path, ["x_test"], Limits(data_bytes=100))
     assert "uncommon" in refused(gate.arrays, npz(tmp_path / "d.npz", {"x_test.npy": x}, zipfile.ZIP_LZMA), ["x_test"])
@@ -238,3 +241,94 @@ def test_what_is_not_a_plain_file_is_refused(tmp_path):
         for read in (gate.tensors, gate.text):
             assert "no file" in refused(read, path)
         assert "no file" in refused(gate.arrays, path, ["x_test"])
+
+
+def test_a_file_that_lies_about_its_size_is_refused_before_anything_is_held(tmp_path):
+    """Ten gigabytes in the header, and no body; then a hole of a terabyte that is really as long as it says."""
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(packed({"a": entry([2_500_000_000], 0, 10**10)}))
+    tracemalloc.start()
+    try:
+        assert "names 10,000,000,000" in refused(gate.tensors, path)
+        head = packed({"a": entry([1 << 33], 0, 1 << 35)})
+        with path.open("wb") as file:
+            file.write(head)
+            file.truncate(len(head) + (1 << 35))
+        said = refused(gate.tensors, path, Limits(memory=1e-6))
+        assert "34.4 GB of memory are needed for w.safetensors" in said
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_does_not_fit_into_memory_is_refused_and_what_does_is_not(monkeypatch):
+    from pruneviz.engine.sources import limits
+
+    monkeypatch.setattr(limits, "available", lambda: 1_000_000_000)
+    gate.room("a model", 600_000_000)
+    assert "600 MB of memory are needed for a model, and of the 1 GB that are free 60% may be used" in refused(
+        gate.room, "a model", 600_400_000
+    )
+    gate.room("a small one", 1 << 20, Limits(memory=0.0))
+    monkeypatch.setattr(limits, "available", lambda: None)
+    gate.room("a model", 1 << 50)
+
+
+def test_a_container_has_less_than_its_machine(monkeypatch):
+    from pruneviz.engine.sources import limits
+
+    files = {
+        "/proc/meminfo": ["MemTotal: 9 kB", "MemAvailable:    2000000 kB"],
+        "/sys/fs/cgroup/memory.max": ["1000000000"],
+        "/sys/fs/cgroup/memory.current": ["900000000"],
+        "/sys/fs/cgroup/memory.stat": ["anon 5", "inactive_file 300000000"],
+    }
+    monkeypatch.setattr(limits, "_lines", lambda path: files.get(path, []))
+    assert limits.available() == 400_000_000
+    files["/sys/fs/cgroup/memory.max"] = ["max"]
+    assert limits.available() == 2_048_000_000
+    files.clear()
+    assert limits.available() is None
+
+
+def test_caps_become_limits():
+    from pruneviz.caps import LOCAL, Caps
+
+    shared = gate.limits(Caps(upload_bytes=1000, parameters=5, tensors=3, samples=10, unpacked_bytes=9000))
+    assert (shared.weights_bytes, shared.data_bytes, shared.member_bytes) == (1000, 1000, 1000)
+    assert (shared.parameters, shared.tensors, shared.samples, shared.unpacked_bytes) == (5, 3, 10, 9000)
+    assert gate.limits(LOCAL).weights_bytes >= gate.LOCAL.weights_bytes
+
+
+def test_numbers_over_the_cap_are_refused_by_the_header(tmp_path):
+    save_file({"a": torch.ones(10), "b": torch.ones(5)}, tmp_path / "w.safetensors")
+    assert len(gate.tensors(tmp_path / "w.safetensors", Limits(parameters=15))[0]) == 2
+    assert "holds 15 numbers" in refused(gate.tensors, tmp_path / "w.safetensors", Limits(parameters=14))
+
+
+def test_every_flipped_bit_of_a_stored_file_is_noticed(tmp_path):
+    """Safetensors have no checksum: 200 of 200 flips are seen because the SHA-256 was noted down."""
+    import random
+
+    path, chance = tmp_path / "w.safetensors", random.Random(0)
+    save_file({"w": torch.randn(50, 50)}, path)
+    whole, (_, sha256) = path.read_bytes(), gate.tensors(path)
+    gate.same(path, sha256)
+    for _ in range(200):
+        changed = bytearray(whole)
+        changed[chance.randrange(len(whole))] ^= 1 << chance.randrange(8)
+        path.write_bytes(changed)
+        assert "has changed since it was stored" in refused(gate.same, path, sha256)
+
+
+def test_state_reads_safetensors_and_says_what_else_is(tmp_path):
+    save_file({"w": torch.ones(3)}, tmp_path / "model.pth")
+    found, sha256 = gate.state(tmp_path / "model.pth")
+    assert torch.equal(found["w"], torch.ones(3)) and sha256 == gate.sha256(tmp_path / "model.pth")
+    (tmp_path / "model.safetensors").write_bytes(b"\x89HDF\r\n\x1a\n")
+    assert "is a model of Keras" in refused(gate.state, tmp_path / "model.safetensors")
+
+
+def test_names_are_shown_safely():
+    assert gate.printable("conv\u202e1\n\0.weight") == "conv�1��.weight"
+    assert gate.printable("a" * 300) == "a" * 256 and gate.printable("<b>é💣") == "<b>é💣"

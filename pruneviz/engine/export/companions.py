@@ -18,6 +18,7 @@ from pruneviz.engine.subject import Subject
 
 CARD, REBUILD, WEIGHTS = "subject.toml", "rebuild.py", "weights.safetensors"
 _NO_PATHS = ("set", "split", "layout", "calibration", "name", "words", "licence", "task", "weights", "removal", "classes")
+_NO_PATHS += ("metric", "interpolation", "text_column", "second_column", "label_column")
 
 
 def write(subject: Subject, record: removal.Record, place: Path, target: Path | None) -> list[str]:
@@ -27,7 +28,7 @@ def write(subject: Subject, record: removal.Record, place: Path, target: Path | 
     table, notes = _card(subject, target)
     (place / CARD).write_text(toml.text(table), encoding="utf-8")
     shutil.copyfile(rebuild.__file__, place / REBUILD)
-    if not record.architecture.startswith("torchvision:"):
+    if record.architecture in architecture.offered():
         shutil.copyfile(architecture.SHIPPED / record.architecture / "model.py", place / "model.py")
     if any(step.removal.slims for step in record.steps):
         shutil.copyfile(slim.__file__, place / "slim.py")
@@ -60,7 +61,8 @@ def _card(subject: Subject, target: Path | None) -> tuple[dict[str, Any], list[s
 def _moved(table: Mapping[str, Any], start: Path, target: Path | None, notes: list[str]) -> dict[str, Any]:
     moved = dict(table)
     for key, one in table.items():
-        if isinstance(one, str) and key not in _NO_PATHS and _is_file(start / one):
+        # A tokenizer may be a folder.
+        if isinstance(one, str) and key not in _NO_PATHS and (_is_file(start / one) or key == "tokenizer"):
             path = (start / one).resolve()
             moved[key] = _relative(path, target) if target else path.name
             if target is None:

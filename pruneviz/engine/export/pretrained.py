@@ -58,7 +58,9 @@ def write(network: nn.Module, inputs: Tensor | dict[str, Tensor], folder: Path) 
 def _written(network: nn.Module, inputs: Tensor | dict[str, Tensor], folder: Path) -> str:
     try:
         network.save_pretrained(folder)
-        again = type(network).from_pretrained(folder, local_files_only=True, dtype=next(network.parameters()).dtype)
+        # Another way to compute attention sums in another order.
+        how = {"attn_implementation": network.config._attn_implementation, "dtype": next(network.parameters()).dtype}
+        again = type(network).from_pretrained(folder, local_files_only=True, **how)
         same = _same(network, again.eval(), inputs)
     except Exception as error:  # the library refuses in many ways
         return f"the library does not read its own folder again ({_words(error)})"

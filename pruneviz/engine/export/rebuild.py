@@ -33,16 +33,31 @@ def load(folder: str | Path = HERE) -> nn.Module:
 
 
 def build(name: str, arguments: dict, folder: Path = HERE) -> nn.Module:
-    """The architecture as it was before anything went: model.py's, beside this file, or torchvision's."""
+    """The architecture as it was before anything went: model.py's, beside this file, or a library's."""
+    source, _, model = name.partition(":")
     with torch.random.fork_rng(devices=[]):
-        if not name.startswith("torchvision:"):
+        if source == "transformers":
+            return _configured(arguments["config"])
+        if source == "timm":
+            import timm
+
+            return timm.create_model(model, pretrained=False, **arguments)
+        if source != "torchvision":
             return _module("model", folder).build(**arguments)
         import torchvision.models
 
-        model = name.removeprefix("torchvision:")
         if model in ("googlenet", "inception_v3"):
             arguments = {"init_weights": False, **arguments}
         return torchvision.models.get_model(model, weights=None, **arguments)
+
+
+def _configured(table: dict) -> nn.Module:
+    """The transformers library's own class with this configuration, its attention written out."""
+    import transformers
+
+    rest = {key: one for key, one in table.items() if key != "model_type"}
+    config = transformers.AutoConfig.for_model(table["model_type"], **rest, attn_implementation="eager")
+    return getattr(transformers, table["architectures"][0])(config)
 
 
 def tensors(path: Path, sha256: str) -> dict[str, Tensor]:

@@ -1,102 +1,95 @@
-"""Architectures that a card may name: the app's own, in `sample_models/`, and torchvision's. A card never brings code."""
+"""Architectures that a card may name, from every source on the shelf. A card never brings code."""
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from collections.abc import Mapping
-from functools import cache
+import difflib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
+from pruneviz.engine.sources import shelf
 from pruneviz.engine.sources.gate import SubjectError, brief
+from pruneviz.engine.sources.outline import MOST_NUMBERS, MOST_TENSORS, unfilled
+from pruneviz.engine.sources.outline import outline as _outline
+from pruneviz.engine.sources.shelf import shipped
 
-SHIPPED = Path(__file__).resolve().parents[3] / "sample_models"
-
-# What would fill new parameters with random numbers.
-_INITIALISERS = "normal_ trunc_normal_ kaiming_normal_ xavier_normal_ uniform_ kaiming_uniform_ xavier_uniform_ erfinv_"
-_RANDOM = frozenset(_INITIALISERS.split(" "))
-
-
-class _Unfilled(TorchFunctionMode):
-    """In this thread, new parameters are left as they are: a card's weights will replace every one of them.
-
-    It spares the time, and it spares the process-wide random stream, which other visitors' work must not feel.
-    """
-
-    def __torch_function__(self, function: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        kwargs = kwargs or {}
-        if getattr(function, "__name__", "") in _RANDOM:
-            # Zero, not whatever lay in that memory: some initialisers draw again until all values lie within their bounds.
-            return (args[0] if args else kwargs["tensor"]).detach().zero_()
-        return function(*args, **kwargs)
+SHIPPED = shipped.SHIPPED
+LARGEST = 1 << 24
+"""No argument of an architecture is a whole number as large as this."""
 
 
 def offered() -> list[str]:
     """The architectures that the app ships, by name."""
-    return sorted(path.parent.name for path in SHIPPED.glob("*/model.py"))
+    return shipped.names()
 
 
-def build(name: str, arguments: Mapping[str, Any] | None = None) -> nn.Module:
-    """The network of that name, its parameters not filled: load weights into it, or initialise it."""
-    arguments = dict(arguments or {})
-    family, _, model = name.rpartition(":")
-    with _Unfilled():
-        if family == "torchvision":
-            return _torchvision(model, arguments)
-        if family or model not in offered():
-            raise SubjectError(_unknown(name))
-        return _called(name, _module(model).build, arguments)
+def build(name: str, arguments: Mapping[str, Any] | None = None, folder: Path | None = None) -> nn.Module:
+    """The network of that name, its parameters not filled: load weights into it, or initialise it. `folder` is where the
+    card lies that names it."""
+    make = _maker(name, dict(arguments or {}), folder)
+    with unfilled():
+        return _made(name, make, arguments)
 
 
-@cache
-def _module(name: str) -> ModuleType:
-    """The app's own model.py of that name, imported by its path."""
-    key = f"pruneviz_sample_models.{name}"
-    spec = importlib.util.spec_from_file_location(key, SHIPPED / name / "model.py")
-    module = importlib.util.module_from_spec(spec)
-    # Registered, so that what the module defines can be pickled and inspected like anything else.
-    sys.modules[key] = module
-    spec.loader.exec_module(module)
-    return module
+def outline(
+    name: str, arguments: Mapping[str, Any] | None = None, folder: Path | None = None,
+    tensors: int = MOST_TENSORS, numbers: int = MOST_NUMBERS,
+) -> nn.Module:  # fmt: skip
+    """The same network with no numbers in it: for its names and shapes. More than so many tensors or numbers are refused."""
+    _check_sizes(name, arguments or {})
+    make = _maker(name, dict(arguments or {}), folder)
+    return _made(name, lambda: _outline(make, tensors, numbers), arguments)
 
 
-def _torchvision(model: str, arguments: dict[str, Any]) -> nn.Module:
-    # torchvision fetches pretrained weights from the net if asked; a card brings its own.
-    refused = sorted({"weights", "weights_backbone", "pretrained", "progress"} & set(arguments))
-    if refused:
-        raise SubjectError(f"torchvision:{model} is not built with {refused[0]!r}: leave it out, the card names its weights")
+def found(name: str) -> tuple[ModuleType, str]:
+    """The source that knows this architecture, and what the source calls it."""
+    source, model = shelf.split(name)
+    if source not in shelf.offered() or name.startswith(f"{shelf.SHIPPED}:"):  # the app's own go by their bare names
+        raise SubjectError(_unknown(name), "unknown-architecture")
+    module = shelf.find(source)
+    if module.missing():
+        raise SubjectError(
+            f"{name[:64]} needs a package that is not here: {module.missing()}, or name a shipped one", "missing"
+        )
+    known = module.names()
+    if model not in known and (model or not getattr(module, "nameless", False)):
+        raise SubjectError(_unknown(name, tuple(known)), "unknown-architecture")
+    return module, model
+
+
+def _maker(name: str, arguments: dict[str, Any], folder: Path | None) -> Callable[[], nn.Module]:
+    source, model = found(name)
+    return _made(name, lambda: source.maker(model, arguments, folder), arguments)
+
+
+def _made(name: str, make: Callable[[], Any], arguments: Mapping[str, Any] | None) -> Any:
     try:
-        import torchvision.models
-    except ImportError:
-        raise SubjectError(f"torchvision:{model} needs the package torchvision: install it, or name a shipped one") from None
-    known = torchvision.models.list_models(module=torchvision.models)
-    if model not in known:
-        raise SubjectError(_unknown(f"torchvision:{model}", tuple(known)))
-    if model in ("googlenet", "inception_v3"):
-        # Both warn unless they are told, and both have a second head for training that is never run here.
-        arguments = {"init_weights": False, **arguments}
-    return _called(
-        f"torchvision:{model}", lambda **rest: torchvision.models.get_model(model, weights=None, **rest), arguments
-    )
-
-
-def _called(name: str, maker: Any, arguments: dict[str, Any]) -> nn.Module:
-    try:
-        return maker(**arguments)
+        return make()
+    except SubjectError:
+        raise
     except Exception as error:  # an architecture may refuse its arguments in any way it likes
-        why = f"with arguments {brief(repr(arguments))} ({brief(error)})"
-        raise SubjectError(f"{name} cannot be built {why}: correct [architecture] arguments") from None
+        why = f"with arguments {brief(repr(dict(arguments or {})))} ({brief(error)})"
+        raise SubjectError(f"{name} cannot be built {why}: correct [architecture] arguments", "arguments") from None
+
+
+def _check_sizes(name: str, arguments: Any) -> None:
+    """Refuse whole numbers that no network has as a size."""
+    values = arguments.values() if isinstance(arguments, Mapping) else arguments
+    for value in values:
+        if isinstance(value, Mapping | list | tuple):
+            _check_sizes(name, value)
+        elif type(value) is int and abs(value) >= LARGEST:
+            given = f"{value:,}" if abs(value) < 10**24 else "a number beyond all measure"
+            raise SubjectError(f"{name} is given {given} as an argument; at most {LARGEST - 1:,} is taken", "too-large")
 
 
 def _unknown(name: str, known: tuple[str, ...] = ()) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(name.removeprefix("torchvision:"), known, 3)
-    hint = f", such as {' or '.join(f'torchvision:{one}' for one in near)}" if near else ""
+    source, model = shelf.split(name)
+    near = difflib.get_close_matches(model, known, 3) if source != shelf.SHIPPED else []
+    hint = f", such as {' or '.join(f'{source}:{one}' for one in near)}" if near else ""
+    others = ", ".join(one for one in shelf.offered() if one not in (shelf.SHIPPED, "torchvision"))
     possible = f"{', '.join(offered())}, and torchvision's classifiers as 'torchvision:<name>'{hint}"
-    return f"unknown architecture {name[:64]!r}; there are {possible}"
+    return f"unknown architecture {name[:64]!r}; there are {possible}" + (f", and what {others} know" if others else "")

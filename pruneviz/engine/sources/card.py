@@ -1,13 +1,16 @@
 """A card, `subject.toml`, describes a subject: its architecture, its weights, its data, its words.
 
-A card anywhere on disk works just as one in `sample_models/`. It never runs code: it names an architecture that the app
-ships or torchvision's, and files that pass the gate. Whatever is wrong, the answer is one `SubjectError`.
+A card anywhere on disk works just as one in `sample_models/`. It never runs code: it names an architecture that a source on
+the shelf knows, and files that pass the gate. Whatever is wrong, the answer is one `SubjectError`.
 """
 
 from __future__ import annotations
 
+import os
+import tempfile
 import tomllib
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +18,23 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.engine import prunable, tasks
-from pruneviz.engine.export import removal
-from pruneviz.engine.export.replay import replay
-from pruneviz.engine.sources import architecture, data, gate, llama2c, schema, text
+from pruneviz.engine.export import toml
+from pruneviz.engine.sources import architecture, built, data, download, gate, schema, shelf
 from pruneviz.engine.sources.architecture import SHIPPED
+from pruneviz.engine.sources.built import Card
+from pruneviz.engine.sources.card_files import files, identity, inside, published
+from pruneviz.engine.sources.download import NEVER, Fetch
+from pruneviz.engine.sources.found import wants
 from pruneviz.engine.sources.gate import SubjectError, brief
+from pruneviz.engine.structure import calls
+from pruneviz.engine.structure.proof import logits
 from pruneviz.engine.subject import Origin, Subject
 
-__all__ = ["SubjectError", "load", "samples"]
+__all__ = ["SubjectError", "files", "from_table", "identity", "inside", "load", "samples", "write"]
 
 CARD = "subject.toml"
-_DATA = {"language_modelling": text.read}  # tasks whose data are no arrays
 LONGEST_NAME = 256
-
-
-@dataclass(frozen=True, slots=True)
-class _Card:
-    """A card that was read and checked: its table, where it lies, and what the subject is called."""
-
-    table: dict[str, Any]
-    folder: Path
-    name: str
+_PREPARED = ("scale", "mean", "std", "resize", "crop", "interpolation")
 
 
 def samples() -> list[str]:
@@ -43,55 +42,70 @@ def samples() -> list[str]:
     return sorted(path.parent.name for path in SHIPPED.glob(f"*/{CARD}") if (path.parent / "weights.safetensors").is_file())
 
 
-def load(reference: str | Path, limits: gate.Limits = gate.LOCAL) -> Subject:
+def load(reference: str | Path, limits: gate.Limits = gate.LOCAL, fetch: Fetch = NEVER) -> Subject:
     """The subject of that name, or of the card at that path (the card itself, or the folder it lies in)."""
-    card = _read(reference, limits)
+    path, name = _locate(reference)
+    text = gate.text(path, limits)
+    try:
+        table = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError of Python's own
+        raise SubjectError(f"{path.name} is not TOML ({brief(error)}): correct it there", "toml") from None
+    return from_table(table, path.parent, name, limits, fetch)
+
+
+def from_table(
+    table: Mapping[str, Any], folder: Path, name: str, limits: gate.Limits = gate.LOCAL, fetch: Fetch = NEVER
+) -> Subject:
+    """The subject that a card's table describes; its paths start from `folder`, and it will be called `name`."""
+    card = _resolved(dict(table), Path(folder), name, limits, fetch)
     table = card.table
-    wanted = table.get("architecture", {})
     # Small things first: a card with a wrong word in it is answered before any weight is read.
-    task = _task(table.get("task", "image_classification"))
-    found = _DATA.get(task, data.read)(table["data"], card.folder, limits)
-    network = architecture.build(wanted["build"], wanted.get("arguments"))
-    record = _removed(card, limits)
-    if record is not None:
-        network = replay(network, record.steps)
-    weights, sha256 = llama2c.weights(card.folder / table["weights"], network, limits)
-    if record is not None and sha256 != record.weights_sha256:
-        raise SubjectError(f"{table['weights']} is not the file that {table['removal']} was written for: export it again")
-    _fill(network, weights, table["weights"])
-    network.eval().requires_grad_(False)
-    layers, skipped = prunable.find(network)
+    task = _task(table.get("task", "image_classification"), table.get("metric", ""))
+    names = _classes(table.get("classes"), card.folder, limits)
+    found = data.read(table["data"], card.folder, limits, _wants(card, task, names))
+    filled = built.filled(card)
+    filled.network.eval().requires_grad_(False)
+    layers, skipped = prunable.find(filled.network)
     if not layers:
-        raise SubjectError(f"{wanted['build']} has no matrix and no kernel to prune: name another architecture")
+        build = table["architecture"]["build"]
+        raise SubjectError(f"{build} has no matrix and no kernel to prune: name another architecture", "nothing-to-prune")
+    steps = filled.record.steps if filled.record is not None else ()
     subject = Subject(
-        name=card.name,
+        name=name,
         title=table.get("name", card.folder.name),
         words=table.get("words", ""),
-        licence=table.get("licence", ""),
+        licence=table.get("licence", card.offer.licence if card.offer else ""),
         task=task,
-        network=network,
+        network=filled.network,
         layers=layers,
         skipped=skipped,
         held_out=found.held_out,
         training=found.training,
         classes=(),
         calibration=table["data"].get("calibration", "training"),
-        sha256=sha256,
+        sha256=filled.sha256,
         data_sha256=found.sha256,
-        nonfinite=_nonfinite(network),
-        origin=Origin(table, str(card.folder), record.steps if record is not None else ()),
+        nonfinite=_nonfinite(filled.network),
+        origin=Origin(table, str(card.folder), steps, (*filled.words, *found.notes)),
+        metric=table.get("metric", ""),
     )
-    return _with_classes(subject, _classes(table.get("classes"), card.folder, limits) or found.classes or None)
+    return _with_classes(subject, names or found.classes or None, _usual(card))
 
 
-def _read(reference: str | Path, limits: gate.Limits) -> _Card:
-    path, name = _locate(reference)
-    try:
-        table = tomllib.loads(gate.text(path, limits))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise SubjectError(f"{path.name} is not TOML ({brief(error)}): correct it there") from None
+def write(table: Mapping[str, Any], folder: Path) -> Path:
+    """Writes a card's table to `folder`, whole or not at all; answers with the card's path."""
     schema.check(table)
-    return _Card(table, path.parent, name)
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    number, place = tempfile.mkstemp(dir=folder, prefix=".card-")
+    try:
+        with os.fdopen(number, "w", encoding="utf-8") as stream:
+            stream.write(toml.text(table))
+        os.replace(place, folder / CARD)
+    except BaseException:
+        Path(place).unlink(missing_ok=True)
+        raise
+    return folder / CARD
 
 
 def _locate(reference: str | Path) -> tuple[Path, str]:
@@ -107,89 +121,54 @@ def _locate(reference: str | Path) -> tuple[Path, str]:
         there = False
     if not there or not given:
         shown = given[:LONGEST_NAME]
-        raise SubjectError(f"unknown subject {shown!r}; there are {', '.join(samples())}, or give the path of a {CARD}")
+        possible = f"there are {', '.join(samples())}, or give the path of a {CARD}"
+        raise SubjectError(f"unknown subject {shown!r}; {possible}", "unknown-subject")
     resolved = path.resolve()
     sample = resolved.parent.name if resolved.parent.parent == SHIPPED and resolved.name == CARD else None
     return resolved, sample if sample in samples() else given
 
 
-def _removed(card: _Card, limits: gate.Limits) -> removal.Record | None:
-    """What an exported network lost, where the card names it."""
-    if "removal" not in card.table:
-        return None
-    record = removal.read(card.folder / card.table["removal"], limits)
-    wanted = card.table["architecture"]
-    if (record.architecture, record.arguments) != (wanted["build"], wanted.get("arguments", {})):
-        raise SubjectError(f"{card.table['removal']} was written for another architecture than the card's: export it again")
-    return record
+def _resolved(table: dict[str, Any], folder: Path, name: str, limits: gate.Limits, fetch: Fetch) -> Card:
+    """The card with all that it leaves to others put in: a configuration's text, and what published weights came with."""
+    table = schema.with_configuration(table, folder, limits)
+    schema.check(table)
+    offer = download.offer(table["weights"]) if published(table["weights"]) else None
+    if offer is not None:
+        wanted, how = table["architecture"], table["data"]
+        table["architecture"] = {**wanted, "arguments": {**offer.arguments, **wanted.get("arguments", {})}}
+        if table.get("task", "image_classification") == "image_classification" and not set(_PREPARED) & set(how):
+            table["data"] = {**offer.preparation, **how}
+    return Card(table, folder, name, limits, fetch, offer)
 
 
-def _task(name: str) -> str:
+def _task(name: str, metric: str) -> str:
     try:
-        tasks.find(name)
+        tasks.judged(name, metric)
     except ValueError as error:
-        raise SubjectError(str(error)) from None
+        raise SubjectError(str(error), "task") from None
     return name
 
 
-def _fill(network: nn.Module, weights: dict[str, Tensor], file: str) -> None:
-    """Load the weights, all of them and no others, each in its own shape."""
-    own = network.state_dict()
-    # A counter of batches that nothing reads after training; older files do not have it.
-    optional = {key for key in own if key.endswith("num_batches_tracked")}
-    missing = sorted(set(own) - set(weights) - optional - _tied(network, weights))
-    extra = sorted(set(weights) - set(own))
-    if missing or extra:
-        parts = [f"lacks {_some(missing)}"] * bool(missing) + [f"has {_some(extra)} too many"] * bool(extra)
-        raise SubjectError(f"{file} {' and '.join(parts)}: check [architecture] build and arguments")
-    wrong = [key for key in weights if weights[key].shape != own[key].shape]
-    if wrong:
-        key = wrong[0]
-        shapes = f"{tuple(weights[key].shape)} where the network has {tuple(own[key].shape)}"
-        raise SubjectError(f"{file} has {len(wrong)} tensors of another shape ({key[:64]} is {shapes}): check the arguments")
-    packed = [key for key in weights if own[key].is_floating_point() and not weights[key].is_floating_point()]
-    if packed:
-        kind = str(weights[packed[0]].dtype).removeprefix("torch.")
-        raise SubjectError(f"{file} keeps {_some(packed)} as {kind}: quantised weights are not read, save them as floats")
-    _refuse_two(network, weights, file)
-    network.load_state_dict(weights, strict=False)
+def _wants(card: Card, task: str, names: tuple[str, ...] | None) -> data.Wants:
+    """What the network wants of its data, read off an outline: no weight is read, and no memory taken."""
+    wanted, limits = card.table["architecture"], card.limits
+    tensors = min(2 * limits.tensors, architecture.MOST_TENSORS)
+    network = architecture.outline(wanted["build"], wanted.get("arguments"), card.folder, tensors, 2 * limits.parameters)
+    numbers = sum(one.numel() for one in (*network.parameters(), *network.buffers()))
+    gate.room(f"a network of {numbers:,} numbers", 4 * numbers, limits)
+    return wants(network, task, names or _usual(card), allowed=card.fetch.allowed, told=card.fetch.progress)
 
 
-def _tied(network: nn.Module, weights: dict[str, Tensor]) -> set[str]:
-    """The names of tensors that the network has under another name too, which the weights do hold: stored once."""
-    places = _places(network)
-    present = {places[name] for name in weights if name in places}
-    return {name for name, place in places.items() if place in present}
-
-
-def _refuse_two(network: nn.Module, weights: dict[str, Tensor], file: str) -> None:
-    """One tensor cannot hold two: weights that the network ties must be the same in the file."""
-    first: dict[object, str] = {}
-    for name, place in _places(network).items():
-        other = first.setdefault(place, name) if name in weights else name
-        if other != name and not _same(weights[name], weights[other]):
-            raise SubjectError(
-                f"{file} holds different numbers for {other} and {name}, which are one tensor in the network: "
-                "check [architecture] arguments"
-            )
-
-
-def _same(one: Tensor, other: Tensor) -> bool:
-    return torch.allclose(one.double(), other.double(), rtol=0, atol=0, equal_nan=True)
-
-
-def _places(network: nn.Module) -> dict[str, object]:
-    """Where each tensor lies: tied ones lie in one place."""
-    return {
-        name: (tensor.data_ptr(), tensor.shape, tensor.stride()) if tensor.numel() else name
-        for name, tensor in network.state_dict().items()
-    }
-
-
-def _some(keys: list[str]) -> str:
-    """«3 tensors (a, b, c)»: how many, and a few names."""
-    few = ", ".join(repr(key[:64])[1:-1] for key in keys[:3])
-    return f"{len(keys)} tensor{'s' * (len(keys) != 1)} ({few}{', …' * (len(keys) > 3)})"
+def _usual(card: Card) -> tuple[str, ...]:
+    """What the outputs are called by whoever published such weights; nothing where the card has another number of them."""
+    wanted = card.table["architecture"]
+    source, name = shelf.split(wanted["build"])
+    if card.offer is not None:
+        found = card.offer.classes
+    else:
+        offers = shelf.find(source).weights(name) if source == "torchvision" else ()
+        found = offers[-1].classes if offers else ()
+    return found if wanted.get("arguments", {}).get("num_classes", len(found)) == len(found) else ()
 
 
 def _nonfinite(network: nn.Module) -> tuple[tuple[str, int], ...]:
@@ -207,31 +186,44 @@ def _classes(given: list[str] | str | None, folder: Path, limits: gate.Limits) -
     lines = gate.text(folder / given, limits).splitlines() if isinstance(given, str) else given
     names = tuple(line.strip()[:LONGEST_NAME] for line in lines if line.strip())
     if not names:
-        raise SubjectError("the card's classes are empty: name every class, or leave the key out")
+        raise SubjectError("the card's classes are empty: name every class, or leave the key out", "classes")
     return names
 
 
-def _with_classes(subject: Subject, names: tuple[str, ...] | None) -> Subject:
+def _with_classes(subject: Subject, names: tuple[str, ...] | None, published: tuple[str, ...]) -> Subject:
     """The subject with its class names, once one sample has shown that network, classes and labels fit together."""
-    task = tasks.find(subject.task)
+    task = tasks.of(subject)
     found = _tried(subject, task.remedy)
     try:
-        outputs = task.classes(found, subject.held_out.labels[:1])
+        outputs = task.classes(found, subject.held_out.labels[:2])
+        if names is None and len(published) == outputs:
+            names = published
         if names is not None and len(names) != outputs:
-            raise SubjectError(task.mismatch.format(outputs=outputs, names=len(names)))
-        for split in filter(None, (subject.held_out, subject.training)):
-            task.check(split.labels, outputs)
+            raise SubjectError(task.mismatch.format(outputs=outputs, names=len(names)), "class-count")
+        splits = [split.labels for split in (subject.held_out, subject.training) if split is not None]
+        for labels in splits:
+            task.check(labels, outputs)
+        if names is None and hasattr(task, "unnamed"):
+            task.unnamed(torch.cat(splits), outputs)
+    except SubjectError:
+        raise
     except ValueError as error:
-        raise SubjectError(str(error)) from None
-    return replace(subject, classes=names or tuple(map(str, range(outputs))))
+        raise SubjectError(str(error), "labels") from None
+    origin = subject.origin
+    if names is not None and names is published:  # an export's card names no published weights any more
+        origin = replace(origin, card={**origin.card, "classes": list(names)})
+    return replace(subject, classes=names or tuple(map(str, range(outputs))), origin=origin)
 
 
-def _tried(subject: Subject, remedy: str) -> object:
-    """What the network gives for one held-out sample."""
-    inputs = subject.held_out.inputs(slice(0, 1))
+def _tried(subject: Subject, remedy: str) -> Tensor:
+    """What the network gives for two held-out samples: some networks take one and no more."""
+    inputs = subject.held_out.inputs(slice(0, 2))
     try:
         with torch.inference_mode():
-            return subject.skeleton()(inputs)
+            return logits(calls.run(subject.skeleton(), inputs))
     except Exception as error:  # whatever a network does when its input has another shape
-        shape = " × ".join(map(str, inputs.shape[1:]))
-        raise SubjectError(f"the network does not take inputs of {shape} ({brief(error)}): check {remedy}") from None
+        first = next(iter(inputs.values())) if isinstance(inputs, dict) else inputs
+        shape = " × ".join(map(str, first.shape[1:]))
+        raise SubjectError(
+            f"the network does not take inputs of {shape} ({brief(error)}): check {remedy}", "inputs"
+        ) from None

@@ -10,15 +10,16 @@ import hashlib
 import json
 import math
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pruneviz.engine.sources import gate
+from pruneviz.engine.sources import gate, sniff
 from pruneviz.engine.sources.gate import SubjectError
 
 HEADER = struct.Struct("<7i")
@@ -56,6 +57,11 @@ class Header:
     def head(self) -> int:
         return self.width // self.heads
 
+    @property
+    def config(self) -> dict[str, Any]:
+        """What no tensor's shape says, by llama2.c's names."""
+        return {"dim": self.width, "n_heads": self.heads, "n_kv_heads": self.key_value_heads}
+
     def tensors(self) -> Iterator[tuple[str, tuple[int, ...]]]:
         """Every tensor's name and shape in the file's order; of a layer's tensors all layers' lie together."""
         width, hidden, keys = self.width, self.hidden, self.head * self.key_value_heads
@@ -88,14 +94,25 @@ def weights(path: Path, network: nn.Module, limits: gate.Limits = gate.LOCAL) ->
     safetensors by its names or by any others, which are left as they are."""
     if path.suffix == ".bin":
         header, found, sha256 = read(path, limits)
-        _check_heads(path.name, header.heads, header.head, network)
+        check(path.name, header.config, network)
         return translated(found, header.head), sha256
     found, sha256 = gate.tensors(path, limits)
-    head = _head(network)
-    if not head or not {"tok.weight", "layers.0.wq.weight"} <= set(found):
+    size = head(network)
+    if not size or not named(found):
         return found, sha256
-    _check_note(path, network)
-    return translated(found, head), sha256
+    check(path.name, note(path), network)
+    return translated(found, size), sha256
+
+
+def begins(path: Path, limits: gate.Limits = gate.LOCAL) -> bool:
+    """Is it a `.bin` of llama2.c's? Other programs call their files so, too."""
+    family = sniff.family(path, limits)
+    return family == "llama2c" or (path.suffix == ".bin" and family in ("unknown", "text"))
+
+
+def named(found: Collection[str]) -> bool:
+    """Do the tensors go by llama2.c's names?"""
+    return "tok.weight" in found and "layers.0.wq.weight" in found
 
 
 def read(path: Path, limits: gate.Limits = gate.LOCAL) -> tuple[Header, dict[str, Tensor], str]:
@@ -154,31 +171,32 @@ def _header(name: str, data: bytes) -> Header:
     return header
 
 
-def _head(network: nn.Module) -> int | None:
+def head(network: nn.Module) -> int | None:
     """The size of the network's heads; None where it has none that says it."""
     return next((module.head_dim for module in network.modules() if hasattr(module, "head_dim")), None)
 
 
-def _check_heads(name: str, heads: int, head: int, network: nn.Module) -> None:
+def check(name: str, config: Mapping[str, Any], network: nn.Module) -> None:
     """The number of heads shows in no tensor's shape, and a wrong one computes nonsense without a word."""
-    own = _head(network)
-    if own is not None and own != head:
+    heads, width, own = config.get("n_heads"), config.get("dim"), head(network)
+    if type(heads) is not int or type(width) is not int or heads < 1 or own is None:
+        return
+    if own != width // heads:
         raise SubjectError(
-            f"{name} has {heads} heads of {head} channels where the network has heads of {own}: "
-            f"say [architecture] arguments = {{ heads = {heads}, … }}"
+            f"{name} has {heads} heads of {width // heads} channels where the network has heads of {own}: "
+            f"say [architecture] arguments = {{ heads = {heads}, … }}",
+            "heads",
         )
 
 
-def _check_note(path: Path, network: nn.Module) -> None:
-    """Safetensors may carry the header's numbers as a note."""
+def note(path: Path) -> dict[str, Any]:
+    """The header's numbers, which safetensors may carry beside the tensors."""
     from safetensors import safe_open
 
     with safe_open(path, "pt") as file:
-        note = (file.metadata() or {}).get("config", "{}")
+        said = (file.metadata() or {}).get("config", "{}")
     try:
-        sizes = json.loads(note)
-        heads, width = sizes["n_heads"], sizes["dim"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return
-    if type(heads) is int and type(width) is int and heads > 0:
-        _check_heads(path.name, heads, width // heads, network)
+        sizes = json.loads(said)
+    except (ValueError, RecursionError):
+        return {}
+    return sizes if isinstance(sizes, dict) else {}

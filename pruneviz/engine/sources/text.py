@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from pruneviz.engine.sources import gate, tokenizer
-from pruneviz.engine.sources.data import Data
-from pruneviz.engine.sources.gate import SubjectError
+from pruneviz.engine.sources import encoder, files, tokenizer
+from pruneviz.engine.sources.encoder import Encoder
+from pruneviz.engine.sources.found import Data, Wants
+from pruneviz.engine.sources.limits import LOCAL, Limits, room
+from pruneviz.engine.sources.refusal import SubjectError
 from pruneviz.engine.sources.tokenizer import BEGINNING, Tokenizer
 from pruneviz.engine.subject import Windows
 from pruneviz.engine.tasks.language_modelling import NOTHING
@@ -19,42 +22,68 @@ from pruneviz.engine.tasks.language_modelling import NOTHING
 CHARACTERS = 800
 
 
-def read(table: Mapping[str, Any], folder: Path, limits: gate.Limits = gate.LOCAL) -> Data:
+def read(table: Mapping[str, Any], folder: Path, limits: Limits = LOCAL, wants: Wants | None = None) -> Data:
     """The windows that a card names, checked; `folder` is where the card lies."""
-    words, tokens_sha256 = tokenizer.read(folder / table["tokenizer"], limits)
-    held_out, sha256 = _windows(folder / table["file"], words, table, limits)
+    wants = wants or Wants(task="language_modelling")
+    words, tokens_sha256 = _words(folder / table["tokenizer"], limits)
+    how = {"context": wants.context} | dict(table) if wants.context else table
+    held_out, sha256 = _windows(folder / table["file"], words, how, limits)
     if len(held_out) < 2:
         raise SubjectError(
-            f"{table['file']} gives one window: perplexity needs at least 2, give more text or a smaller window"
+            f"{table['file']} gives one window: perplexity needs at least 2, give more text or a smaller window", "empty"
         )
     training, hashes = None, [sha256, tokens_sha256]
     if "training_file" in table:
-        training, training_sha256 = _windows(folder / table["training_file"], words, table, limits)
+        training, training_sha256 = _windows(folder / table["training_file"], words, how, limits)
         if training_sha256 == sha256:
-            raise SubjectError("training_file is the held-out text itself: name another text, or leave it out")
+            raise SubjectError("training_file is the held-out text itself: name another text, or leave it out", "training")
         hashes.append(training_sha256)
-    return Data(held_out, training, "+".join(hashes), words.words)
+    return Data(held_out, training, "+".join(hashes), _pieces(words, wants))
 
 
-def _windows(path: Path, words: Tokenizer, table: Mapping[str, Any], limits: gate.Limits) -> tuple[Windows, str]:
+def words_of(path: Path, limits: Limits = LOCAL) -> Tokenizer | Encoder:
+    """The tokenizer at a path: one of Hugging Face's, by what it is called, or llama2.c's."""
+    return _words(path, limits)[0]
+
+
+def _words(path: Path, limits: Limits) -> tuple[Tokenizer | Encoder, str]:
+    """The tokenizer at a path, and its SHA-256."""
+    if not encoder.is_encoder(path):
+        return tokenizer.read(path, limits)
+    words = encoder.read(path, limits)
+    return words, words.sha256
+
+
+def _pieces(words: Tokenizer | Encoder, wants: Wants) -> tuple[str, ...]:
+    """The names of the network's outputs. Some networks have more of them than there are pieces, for a round number."""
+    spare = (wants.vocabulary or 0) - len(words.words) if isinstance(words, Encoder) else 0
+    return (*words.words, *(f"<unused {len(words.words) + place}>" for place in range(spare)))
+
+
+def _windows(path: Path, words: Tokenizer | Encoder, table: Mapping[str, Any], limits: Limits) -> tuple[Windows, str]:
     """The windows of one text file, and its SHA-256."""
-    data = gate.content(path, limits.data_bytes)
+    data = files.content(path, limits.data_bytes)
     try:
         # Line ends stay what they are: a window is so many characters of the file.
         text = data.decode("utf-8")
     except UnicodeDecodeError:
-        raise SubjectError(f"{path.name} is not text in UTF-8: save it as UTF-8") from None
-    if not text:
-        raise SubjectError(f"{path.name} is empty: give a text")
-    sequences = list(sequence(text, words, table))
+        raise SubjectError(f"{files.shown(path)} is not text in UTF-8: save it as UTF-8", "not-utf-8") from None
+    if not text.strip():
+        raise SubjectError(f"{files.shown(path)} is empty: give a text", "empty")
+    sequences = [one for one in islice(sequence(text, words, table), limits.samples) if len(one) > 1]
+    if not sequences:
+        raise SubjectError(f"{files.shown(path)} gives no two tokens in a row: give more text", "empty")
+    room(f"{len(sequences):,} windows of text", 16 * len(sequences) * max(map(len, sequences)), limits)
     return padded(sequences), hashlib.sha256(data).hexdigest()
 
 
-def sequence(text: str, words: Tokenizer, table: Mapping[str, Any]) -> Iterator[list[int]]:
-    """The tokens of each window: the one that begins a text, then those of the next characters. The last is shorter."""
+def sequence(text: str, words: Tokenizer | Encoder, table: Mapping[str, Any]) -> Iterator[list[int]]:
+    """The tokens of each window: the one that begins a text, where there is one, then those of the next characters. The last
+    is shorter."""
     size, most = table.get("window", CHARACTERS), table.get("windows")
+    first, tokens = ([BEGINNING], words.encode) if isinstance(words, Tokenizer) else (words.beginning, words.plain)
     for place in range(0, len(text) if most is None else min(len(text), most * size), size):
-        yield [BEGINNING, *words.encode(text[place : place + size])][: table.get("context")]
+        yield [*first, *tokens(text[place : place + size])][: table.get("context")]
 
 
 def padded(sequences: list[list[int]]) -> Windows:

@@ -12,6 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 metric = "perplexity"
+method = "Student's t over windows"
+shares = False
 better = "lower"
 noun = "windows"
 remedy = "[architecture] and [data] tokenizer"
@@ -32,12 +34,14 @@ def counts(targets: Tensor) -> Tensor:
     return (targets != NOTHING).sum(dim=1)
 
 
-def value(losses: np.ndarray | Tensor, counts: np.ndarray | Tensor, correct: None = None) -> float:
+def value(losses: np.ndarray | Tensor, counts: np.ndarray | Tensor, correct=None, predicted=None, labels=None) -> float:
     """Perplexity per token over all windows."""
     return _exp(float(np.asarray(losses, dtype=np.float64).sum()) / int(np.asarray(counts).sum()))
 
 
-def interval(losses: np.ndarray | Tensor, counts: np.ndarray | Tensor, correct: None = None) -> tuple[float, float]:
+def interval(
+    losses: np.ndarray | Tensor, counts: np.ndarray | Tensor, correct=None, predicted=None, labels=None
+) -> tuple[float, float]:
     """The 95 % interval of the perplexity, with windows as the independent blocks.
 
     Tokens of one window lean on each other, so windows are what is drawn. The mean loss per token is a ratio of sums

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlencode
 
 import streamlit as st
+
+from pruneviz.recipe import Recipe, to_query
 
 _HERE = Path(__file__).resolve().parent
 _COPY = st.components.v2.component(
@@ -15,6 +18,6 @@ _COPY = st.components.v2.component(
 )
 
 
-def copy_link() -> None:
-    """The button. The address always holds the whole Recipe, so copying it is all there is to do."""
-    _COPY(key="copy_link", width="content", height="content")
+def copy_link(recipe: Recipe) -> None:
+    """The button. `recipe` is the visitor's, with what a link says about the files it was made with."""
+    _COPY(key="copy_link", data={"query": urlencode(to_query(recipe))}, width="content", height="content")

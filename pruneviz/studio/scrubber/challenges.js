@@ -52,6 +52,7 @@ function accuracyAt(panel, value) {
 
 function findCliff(view) {
   const { panel } = view
+  if (!panel.cliff && !panel.complete) return tell(view, "The curve is still being measured: where it falls is not known yet.")
   if (!panel.cliff) return tell(view, "This curve has no cliff: accuracy never falls steeply between two neighbouring settings.")
   const { start, end, points: lost } = panel.cliff
   view.go(start, `Here is the edge. At ${percent(start)} removed accuracy is ${accuracyText(accuracyAt(panel, start))}; at ${percent(end)} ` +
@@ -89,6 +90,7 @@ function reveal(view) {
 }
 
 function verdict(panel, guess) {
+  if (!panel.cliff && !panel.complete) return `You said ${percent(guess)}. The curve is still being measured: look again later.`
   if (!panel.cliff) return `You said ${percent(guess)}. This curve has no cliff: accuracy falls gently.`
   const { start, end } = panel.cliff
   const where = `You said ${percent(guess)}. The cliff lies between ${at_(panel.cliff)}: `

@@ -70,8 +70,10 @@ function curveWords(panel) {
   const { percent: at, accuracy } = panel.curve
   const last = accuracy.length - 1
   const fall = panel.cliff ? `, falling ${points(panel.cliff.points)} between ${at_(panel.cliff)}` : ""
+  const few = panel.curve.n ? panel.curve.n.filter((n) => n < panel.n).length : 0
+  const rough = few ? `; ${few} of ${at.length} points are of fewer samples so far` : ""
   return `${panel.title}: accuracy on ${panel.n} held-out samples against the percent of the ${panel.noun} removed, from ` +
-    `${accuracyText(accuracy[0])} at ${at[0]} percent to ${accuracyText(accuracy[last])} at ${at[last]} percent${fall}`
+    `${accuracyText(accuracy[0])} at ${at[0]} percent to ${accuracyText(accuracy[last])} at ${at[last]} percent${fall}${rough}`
 }
 
 const at_ = (cliff) => `${short(cliff.start)} and ${short(cliff.end)}${GAP}%`
@@ -82,6 +84,7 @@ function seriesOf(panel, plot) {
   if (panel.tuned) series.push({ kind: "pv-tuned", name: panel.tuned.name || "after fine-tuning", line: panel.tuned, nodes: true })
   if (panel.baseline) series.push({ kind: "pv-baseline", name: panel.baseline.name || "random pruning (baseline)", line: panel.baseline })
   for (const item of series) item.path = trace(item.line)
+  for (const item of series) item.few = item.line.n ? item.line.n.map((n) => n < panel.n) : null
   for (const item of series) item.ribbon = item.kind !== "pv-baseline" && item.line.low ? ribbonOf(item.line, plot) : null
   const chance = { kind: "pv-atchance", name: `chance, ${percent(panel.chance)}` }
   chance.path = [[plot.left, plot.y(panel.chance)], [plot.right, plot.y(panel.chance)]]
@@ -94,8 +97,29 @@ function ribbonOf(line, plot) {
   return pathOf([...over, ...under.reverse()]) + "Z"
 }
 
+/** Stretches between points of all samples, and those that touch a point of fewer. */
+function stretches(item) {
+  const [sure, rough] = [[], []]
+  for (let i = 1; i < item.path.length; i++)
+    (item.few[i - 1] || item.few[i] ? rough : sure).push(pathOf([item.path[i - 1], item.path[i]]))
+  return { sure: sure.join(""), rough: rough.join("") }
+}
+
+/** A curve of which some points are of fewer samples so far: those are hollow, and the line to them is broken. */
+function drawRough(item) {
+  const { sure, rough } = stretches(item)
+  const hollow = item.path.filter((_, i) => item.few[i])
+  return [
+    item.ribbon && svg("path", { class: "pv-ribbon " + item.kind, d: item.ribbon }),
+    rough && svg("path", { class: "pv-line pv-rough " + item.kind, d: rough }),
+    sure && svg("path", { class: "pv-line " + item.kind, d: sure }),
+    ...hollow.map(([x, y]) => svg("circle", { class: "pv-few " + item.kind, cx: x.toFixed(1), cy: y.toFixed(1), r: hollow.length > 40 ? 2 : 3.5 })),
+  ].filter(Boolean)
+}
+
 function drawSeries(item) {
   if (item.kind === "pv-atchance") return []
+  if (item.few) return drawRough(item)
   const marks = item.nodes ? item.path.map(([x, y]) => `M${(x - 3).toFixed(1)} ${(y - 3).toFixed(1)}h6v6h-6Z`).join("") : ""
   return [
     item.ribbon && svg("path", { class: "pv-ribbon " + item.kind, d: item.ribbon }),
@@ -170,12 +194,23 @@ function axesOf(panel, plot, hero) {
 /** Lines that found no room for their name are named below the chart instead. */
 function showLegend(legend, series, labels) {
   const missing = series.filter((item) => !labels.some((label) => label.item === item))
-  legend.hidden = missing.length === 0
-  legend.replaceChildren(...missing.map((item) => {
+  const rough = series.find((item) => item.few)
+  legend.hidden = missing.length === 0 && !rough
+  legend.replaceChildren(...(rough ? [roughLegend(rough)] : []), ...missing.map((item) => {
     const sample = svg("svg", { width: 26, height: 10, "aria-hidden": "true" }, svg("path", { class: "pv-line " + item.kind, d: "M1 5H25" }))
     if (item.nodes) sample.append(svg("path", { class: "pv-node", d: "M10 2h6v6h-6Z" }))
     return el("span", {}, sample, " ", item.name)
   }))
+}
+
+/** What hollow points are: of how many samples so far. */
+function roughLegend(item) {
+  const counts = item.line.n.filter((_, i) => item.few[i])
+  const [least, most] = [Math.min(...counts), Math.max(...counts)]
+  const sample = svg("svg", { width: 26, height: 10, "aria-hidden": "true" },
+    svg("path", { class: "pv-line pv-rough", d: "M1 5H25" }), svg("circle", { class: "pv-few", cx: 13, cy: 5, r: 3.5 }))
+  const span = least === most ? whole.format(most) : `${whole.format(least)} to ${whole.format(most)}`
+  return el("span", { "data-pv": "few" }, sample, ` hollow: on ${span} samples so far`)
 }
 
 /** Earlier settings: faint dots for the mouse, a row of buttons for everybody. */
@@ -215,7 +250,8 @@ function moveCurve(view, value, node, filled) {
   parts.drop.setAttribute("y2", plot.bottom)
   parts.dot.setAttribute("cx", x)
   parts.dot.setAttribute("cy", y)
-  parts.dot.classList.toggle("pv-filled", Boolean(exact))
+  parts.dot.classList.toggle("pv-filled", Boolean(exact) && exact.n === null)
+  parts.dot.classList.toggle("pv-half", Boolean(exact) && exact.n !== null)
   parts.whisker.setAttribute("d", exact && exact.low !== null && exact.high !== null
     ? `M${x - 6} ${plot.y(exact.low)}h12M${x - 6} ${plot.y(exact.high)}h12M${x} ${plot.y(exact.low)}V${plot.y(exact.high)}` : "")
 }

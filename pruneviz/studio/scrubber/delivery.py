@@ -19,8 +19,10 @@ def seen(key: str) -> int:
 def deliver(key: str, take: Callable[[dict[str, object]], None]) -> None:
     """Hands over each event of a component's state `events` that was not handed over before."""
     for event in st.session_state[key].get("events") or []:
-        if event["nonce"] > seen(key):
-            st.session_state[_seen_key(key)] = event["nonce"]
+        # Whoever made this up in their own browser gets nothing for it, and no traceback.
+        nonce = event.get("nonce") if isinstance(event, dict) else None
+        if isinstance(nonce, int) and nonce > seen(key):
+            st.session_state[_seen_key(key)] = nonce
             take(event)
 
 

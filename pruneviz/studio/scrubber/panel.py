@@ -15,13 +15,15 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Line:
-    """Accuracy against sparsity, both in percent [K]; `low` and `high` bound its 95 % interval where it has one."""
+    """Accuracy against sparsity, both in percent [K]; `low` and `high` bound its 95 % interval where it has one. `n` [K] is
+    how many samples each point is of, where some are of fewer than all."""
 
     percent: Sequence[float]
     accuracy: Sequence[float]
     low: Sequence[float] | None = None
     high: Sequence[float] | None = None
     name: str = ""
+    n: Sequence[int] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,12 +47,14 @@ class Cliff:
 
 @dataclass(frozen=True, slots=True)
 class Exact:
-    """The committed setting as measured, with its 95 % interval where there is one."""
+    """The committed setting as measured, with its 95 % interval where there is one; on `n` samples so far, where that is not
+    all of them."""
 
     percent: float
     accuracy: float
     low: float | None = None
     high: float | None = None
+    n: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ class Panel:
 
     `weights` counts what the slider removes (weights, filters, …; `noun`), `measure` is what its share is called.
     `energy` [P] is the share that `fact` and `fact_words` describe: of Σw², or, where units go, of the parameters; `macs`
-    [P] is then the share of the multiply-adds.
+    [P] is then the share of the multiply-adds. A curve that is not `complete` is still being measured.
     """
 
     id: str
@@ -135,6 +139,7 @@ class Panel:
     fact: str = "squared weight"
     fact_words: str = "of Σw² removed"
     macs: Sequence[float] | None = None
+    complete: bool = True
 
     def __post_init__(self) -> None:
         if not 0 <= self.amount <= 100:
@@ -173,6 +178,7 @@ def payload(panel: Panel) -> dict[str, object]:
         "fact": panel.fact,
         "fact_words": panel.fact_words,
         "macs": None if panel.macs is None else _floats(panel.macs, 6),
+        "complete": bool(panel.complete),
     }
 
 
@@ -185,6 +191,7 @@ def _line(line: Line | None) -> dict[str, object] | None:
         "accuracy": _floats(line.accuracy, 3),
         "low": None if line.low is None else _floats(line.low, 3),
         "high": None if line.high is None else _floats(line.high, 3),
+        "n": None if line.n is None else [int(count) for count in line.n],
     }
 
 
@@ -199,11 +206,12 @@ def _halves(halves: Halves | None) -> dict[str, object] | None:
     }
 
 
-def _exact(exact: Exact | None) -> dict[str, float | None] | None:
+def _exact(exact: Exact | None) -> dict[str, float | int | None] | None:
     if exact is None:
         return None
     low, high = (None if bound is None else _round(bound, 3) for bound in (exact.low, exact.high))
-    return {"percent": float(exact.percent), "accuracy": _round(exact.accuracy, 3), "low": low, "high": high}
+    percent, accuracy = float(exact.percent), _round(exact.accuracy, 3)
+    return {"percent": percent, "accuracy": accuracy, "low": low, "high": high, "n": exact.n}
 
 
 def _layer(layer: Layer) -> dict[str, object]:

@@ -191,7 +191,7 @@ function showFacts(view, value, node, filled) {
   const accuracy = filled ? panel.exact.accuracy : panel.curve.accuracy[node]
   const at = panel.curve.percent[node]
   const sparsity = panel.weights ? (100 * removed) / panel.weights : value
-  const how = filled ? "measured" : Math.abs(at - value) > 1e-6 ? `precomputed at ${short(at)}` : "precomputed"
+  const how = filled ? measuredOn(panel) : Math.abs(at - value) > 1e-6 ? `precomputed at ${short(at)}` : "precomputed"
   say(facts.accuracy, guessing ? "hidden" : accuracyText(accuracy))
   say(facts.how, guessing ? "until you reveal" : how)
   say(facts.sparsity, `${percent(sparsity)} removed`)
@@ -202,6 +202,11 @@ function showFacts(view, value, node, filled) {
   say(facts.energyWords, panel.macs ? `${panel.fact_words}, ${percent(100 * between(panel.macs, value))} of MACs` : panel.fact_words)
   if (!guessing) curve.input.setAttribute("aria-valuetext",
     `${short(sparsity)} percent of the ${panel.noun} removed, accuracy ${accuracy.toFixed(1)} percent`)
+}
+
+/** What the filled dot rests on: all samples, or those that were run so far. */
+function measuredOn(panel) {
+  return panel.exact.n === null ? "measured" : `${whole.format(panel.exact.n)} of ${whole.format(panel.n)} so far`
 }
 
 /** A hand moves this slider; linked sliders come along, in the same frame. */
@@ -286,7 +291,8 @@ function showTable(view) {
   const cell = (line, value) => {
     const i = nearest(line.percent, value)
     if (Math.abs(line.percent[i] - value) > 1e-6) return "–"
-    return accuracyText(line.accuracy[i]) + (line.low ? ` [${line.low[i].toFixed(1)}, ${line.high[i].toFixed(1)}]` : "")
+    const few = line.n && line.n[i] < panel.n ? `, n = ${whole.format(line.n[i])}` : ""
+    return accuracyText(line.accuracy[i]) + few + (line.low ? ` [${line.low[i].toFixed(1)}, ${line.high[i].toFixed(1)}]` : "")
   }
   const rows = Array.from({ length: 11 }, (_, k) => el("tr", {}, el("th", { scope: "row" }, percent(10 * k)),
     ...lines.map((line) => el("td", {}, cell(line, 10 * k)))))

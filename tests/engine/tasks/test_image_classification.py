@@ -48,5 +48,7 @@ def test_labels_that_name_no_class_are_refused():
 
 
 def test_an_unknown_task_gets_the_list():
-    with pytest.raises(ValueError, match="unknown task 'juggling'; there are image_classification, language_modelling"):
+    with pytest.raises(
+        ValueError, match="unknown task 'juggling'; there are image_classification, language_modelling, text_classification"
+    ):
         tasks.find("juggling")

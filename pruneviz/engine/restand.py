@@ -1,0 +1,36 @@
+"""Restand: a standing from scores that were found elsewhere, in another process, so that nothing is scored twice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pruneviz.engine import criterion as criteria
+from pruneviz.engine.fitting import check, structure_of
+from pruneviz.engine.pattern import rank_pattern
+from pruneviz.engine.ranking import rank
+from pruneviz.engine.splits import split
+from pruneviz.engine.standing import Standing
+from pruneviz.engine.structure.units import KINDS
+from pruneviz.engine.subject import Subject
+from pruneviz.engine.unit_ranking import rank_units
+from pruneviz.recipe import Recipe
+
+
+def restand(subject: Subject, recipe: Recipe, found: Mapping[str, Any]) -> Standing:
+    """The standing of a Recipe from its scores: `units`, float64 [U] by group, or `path`, a safetensors file of the weights'
+    scores in the order of layers, with the `seconds` that they took and the `curvature` that they used."""
+    check(subject, recipe)
+    parts = split(subject, criteria.find(recipe.criterion), calibration=recipe.calibration, seed=recipe.seed)
+    seconds, curvature = float(found.get("seconds", 0.0)), str(found.get("curvature", ""))
+    if recipe.granularity in KINDS:
+        structure = structure_of(subject, recipe.granularity)
+        ranking = rank_units(structure, dict(found["units"]), subject.layers, scope=recipe.scope, floor=recipe.floor)
+        return Standing(ranking, parts, (), seconds, curvature, structure)
+    from safetensors.torch import load_file
+
+    scores = [tensor for _, tensor in sorted(load_file(found["path"]).items())]
+    if recipe.granularity != "weight":
+        return Standing(rank_pattern(subject.layers, scores, recipe.granularity), parts, tuple(scores), seconds, curvature)
+    how = {"scope": recipe.scope, "nonfinite": recipe.nonfinite}
+    return Standing(rank(subject.layers, subject.tensors(), scores, **how), parts, tuple(scores), seconds, curvature)

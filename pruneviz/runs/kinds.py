@@ -1,0 +1,149 @@
+"""Kinds: how a worker does each kind of job. A kind is a generator that yields a Step every third of a second or so.
+
+Each takes the job, the worker, whose larder keeps what the next job needs again, and the results that a worker before had.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pruneviz.recipe import Recipe
+from pruneviz.runs import machine
+from pruneviz.runs.jobs import Job, Step
+
+if TYPE_CHECKING:
+    from pruneviz.engine.evaluate import Standing
+    from pruneviz.engine.measure import Workspace
+    from pruneviz.engine.subject import Subject
+    from pruneviz.runs.worker import Worker
+
+Kind = Callable[["Job", "Worker", list[Any]], Iterator[Step]]
+
+STANDS_ON = ("subject", "criterion", "granularity", "scope", "pool", "floor", "calibration", "nonfinite", "seed")
+"""What of a Recipe decides where every weight or unit stands."""
+
+
+def find(name: str) -> Kind:
+    """The generator of this kind."""
+    module, _, function = name.rpartition(":")
+    if module:
+        return getattr(importlib.import_module(module), function)
+    if name not in _KINDS:
+        raise ValueError(f"unknown kind of job {name[:64]!r}; there are {', '.join(_KINDS)}")
+    return _KINDS[name]
+
+
+def measure(job: Job, worker: Worker, _results: list[Any]) -> Iterator[Step]:
+    """Reports of one setting, on more and more samples; the last is of all."""
+    from pruneviz.engine import evaluate
+
+    subject, standing, workspace = _ready(job, worker)
+    for report in evaluate.reports(subject, job.recipe, standing, workspace, worker.stopped):
+        yield Step(report.score.n, report.score.of or report.score.n, report)
+
+
+def curve(job: Job, worker: Worker, results: list[Any]) -> Iterator[Step]:
+    """Curves around the points so far, for the amounts in `nodes`: coarse ones first."""
+    from pruneviz.engine import evaluate
+
+    subject, standing, workspace = _ready(job, worker)
+    points = {point.amount: point for point in (results[-1].points if results else ())}
+    nodes = [amount for amount in job.nodes if amount not in points or points[amount].partial]
+    of = len(job.nodes) * len(standing.split.measured)
+    for point in evaluate.curve_steps(job.recipe, standing, workspace, nodes, worker.stopped):
+        found = None
+        if point is not None and point.n >= getattr(points.get(point.amount), "n", 0):
+            points[point.amount] = point
+            found = evaluate.curve_of(subject, job.recipe, standing, workspace, tuple(points.values()))
+        yield Step(sum(one.n for one in points.values()), of, found)
+
+
+def sweep(job: Job, worker: Worker, _results: list[Any]) -> Iterator[Step]:
+    """What goes at each whole percent: of all layers, or with `nodes` («layer», name, absolute) of one."""
+    from pruneviz.engine import sweep as sweeps
+
+    subject, standing = _stood(job, worker)
+    yield Step()
+    only = {"only": job.nodes[1], "absolute": bool(job.nodes[2])} if job.nodes else {}
+    yield Step(1, 1, sweeps.sweep(subject, job.recipe, standing, **only))
+
+
+def stand(job: Job, worker: Worker, _results: list[Any]) -> Iterator[Step]:
+    """Where the units stand, as scores by group; or where weights do, as a file of their scores in the order of layers."""
+    subject, standing = _stood(job, worker)
+    if standing.structure is not None:
+        yield Step(result={"units": standing.ranking.split(standing.ranking.scores)})
+        return
+    yield Step(
+        result={"path": _written(job, worker, standing), "seconds": standing.seconds, "curvature": standing.curvature}
+    )
+
+
+def shapes(job: Job, worker: Worker, _results: list[Any]) -> Iterator[Step]:
+    """Each layer's weights as a distribution."""
+    from pruneviz.engine.distribution import shape_of
+
+    subject, found = _subject(job, worker), []
+    for layer in subject.layers:
+        found.append(shape_of(layer.name, layer.label, subject.parameter(layer)))
+        yield Step(len(found), len(subject.layers))
+    yield Step(len(found), len(found), tuple(found))
+
+
+def _written(job: Job, worker: Worker, standing: Standing) -> str:
+    """The weights' scores as safetensors, under the card's name in the queue's folder, whole or not at all."""
+    from safetensors.torch import save_file
+
+    path = Path(worker.folder, f"{machine.name_of(job.card)}-{machine.name_of(repr(job.recipe))}.safetensors")
+    unfinished = path.with_suffix(".part")
+    save_file({f"{at:05d}": scores.contiguous() for at, scores in enumerate(standing.scores)}, unfinished)
+    os.replace(unfinished, path)
+    files = sorted(Path(worker.folder).glob("*.safetensors"), key=lambda file: file.stat().st_mtime_ns)
+    while len(files) > 1 and sum(file.stat().st_size for file in files) > worker.larder.most:
+        files.pop(0).unlink()  # whoever has it mapped keeps it
+    return str(path)
+
+
+def _subject(job: Job, worker: Worker) -> Subject:
+    from pruneviz.engine.sources import card
+
+    name = job.recipe.subject
+    return worker.larder.get(job.card, ("subject", name, _stamp(job.card)), lambda: replace(card.load(job.card), name=name))
+
+
+def _stood(job: Job, worker: Worker) -> tuple[Subject, Standing]:
+    from pruneviz.engine import evaluate
+
+    subject = _subject(job, worker)
+    stands_on = Recipe(**{name: getattr(job.recipe, name) for name in STANDS_ON})
+    key = "standing", stands_on, _stamp(job.card)
+    return subject, worker.larder.get(job.card, key, lambda: evaluate.stand(subject, stands_on, worker.pause))
+
+
+def _ready(job: Job, worker: Worker) -> tuple[Subject, Standing, Workspace]:
+    """What a measurement needs. Settings that measure on the same samples share one network."""
+    from pruneviz.engine.measure import Workspace
+
+    subject, standing = _stood(job, worker)
+    aside = standing.split.source == "held-out"
+    key = "workspace", job.recipe.subject, job.recipe.device, aside, job.recipe.seed if aside else 0, _stamp(job.card)
+    made = lambda: Workspace(subject, standing.split.measured, job.recipe.device)  # noqa: E731
+    return subject, standing, worker.larder.get(job.card, key, made)
+
+
+def _stamp(card: str) -> tuple[int, int]:
+    """What tells a card's file from the one that lay there before."""
+    try:
+        path = Path(card)
+        state = (path / "subject.toml" if path.is_dir() else path).stat()
+    except (OSError, ValueError):
+        return 0, 0
+    return state.st_mtime_ns, state.st_size
+
+
+_KINDS: dict[str, Kind] = {"measure": measure, "sweep": sweep, "stand": stand, "curve": curve, "shapes": shapes}

@@ -1,0 +1,208 @@
+"""Model: what the files are that somebody put down as a model, as far as that can be told before there are data."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from pruneviz import plain
+from pruneviz.caps import Caps
+from pruneviz.studio import folders
+from pruneviz.studio.bring import heap
+from pruneviz.studio.library import File
+
+WEIGHTS = ("safetensors", "torch-zip", "torch-legacy", "torchscript", "torch-export", "llama2c", "pickle", "keras", "onnx")
+"""What a file of weights can turn out to be; most of these are refused, each with a way out."""
+TOKENIZERS = (
+    "tokenizer.json", "vocab.txt", "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json",
+    "added_tokens.json", "tok512.bin", "tokenizer.bin",
+)  # fmt: skip
+_CARD, _CONFIG, _INDEX = "subject.toml", "config.json", ".safetensors.index.json"
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """What was recognised: the part of a card that it makes, its files by their places, and what there is to say.
+
+    `candidates` are the architectures that its tensors may belong to, the likeliest first; empty where it says so itself.
+    `data` are the keys of [data] that come with the weights: how images are prepared, which tokenizer.
+    """
+
+    title: str
+    table: Mapping[str, Any]
+    files: Mapping[str, File]
+    data: Mapping[str, Any] = field(default_factory=dict)
+    said: tuple[str, ...] = ()
+    candidates: tuple[Any, ...] = ()
+
+    @property
+    def fits(self) -> bool:
+        """Whether an architecture is known that every tensor fits."""
+        return not self.candidates or self.candidates[0].match.ok
+
+    @property
+    def task(self) -> str:
+        return str(self.table.get("task", ""))
+
+
+def recognised(files: Mapping[str, File], build: str, caps: Caps) -> Model:
+    """What these files are. `build` is the architecture that the visitor named, if they did."""
+    if _CARD in files:
+        return _card(files)
+    key = tuple(sorted((name, one.sha256, str(one.path), one.ours) for name, one in files.items()))
+    return _recognised(_Heap(key, dict(files)), build, caps)
+
+
+@dataclass(frozen=True, slots=True)
+class _Heap:
+    """Files by name, known by their content: what was recognised once is not read again."""
+
+    key: tuple
+    files: dict[str, File] = field(compare=False)
+
+
+@lru_cache(maxsize=8)
+def _recognised(found: _Heap, build: str, caps: Caps) -> Model:
+    files = found.files
+    main = _weights(files)
+    placed = _placed(files)
+    table: dict[str, Any] = {"name": _title(files, main), "weights": placed[main]}
+    config = _config(files.get(_CONFIG))
+    with folders.furnished({placed[name]: one.path for name, one in files.items()}) as folder:
+        data = _beside(folder, placed)
+        if config is not None and "model_type" in config and not build:
+            return _configured(table, config, (files, placed, data))
+        return _compared(table, config, build, (files, placed, data, folder, caps))
+
+
+def _configured(table: dict[str, Any], config: Mapping[str, Any], at: tuple) -> Model:
+    """A folder of transformers': its configuration says what it is. What it is for, the configuration may leave open."""
+    from pruneviz.engine.sources.shelf import transformers
+
+    files, placed, data = at
+    checked = transformers.checked(config)
+    task = transformers.task_of(checked)
+    table["architecture"] = {"build": "transformers", "config": placed[_CONFIG]}
+    table |= {"task": task} if task else {}
+    said = (f"A {checked['model_type']} of the transformers library, by its config.json.",)
+    return Model(table["name"], table, {placed[name]: one for name, one in files.items()}, data, said)
+
+
+def _compared(table: dict[str, Any], config: Mapping[str, Any] | None, build: str, at: tuple) -> Model:
+    """A file of weights: its tensors' names and shapes say what they may belong to."""
+    from pruneviz.engine.sources import checkpoint, gate, recognise
+
+    files, placed, data, folder, caps = at
+    limits = gate.limits(caps) if all(one.ours for one in files.values()) else gate.LOCAL
+    read = checkpoint.read(folder / table["weights"], limits)
+    given = config or read.config or None
+    candidates = tuple(recognise.recognise(read.tensors, config=given, build=build))
+    if candidates:
+        table |= with_architecture(candidates[0])
+    said = tuple(read.words)
+    return Model(table["name"], table, {placed[name]: one for name, one in files.items()}, data, said, candidates)
+
+
+def with_architecture(candidate: Any) -> dict[str, Any]:
+    """The part of a card that an architecture makes."""
+    from pruneviz.engine.sources import recognise
+
+    return {"architecture": recognise.architecture_table(candidate), "task": candidate.task}
+
+
+def _card(files: Mapping[str, File]) -> Model:
+    """A card with the files that it names, as an export writes it."""
+    from pruneviz.engine.sources import card, gate, schema
+
+    try:
+        table = tomllib.loads(gate.text(files[_CARD].path))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise gate.SubjectError(f"{_CARD} is not TOML ({gate.brief(error)}): correct it there", "toml") from None
+    schema.check(table)
+    named = {key: str(path) for key, path in card.files(table, Path()).items()}
+    if lacking := [name for name in named.values() if name not in files]:
+        raise gate.SubjectError(
+            f"the card names {plain.one_line(lacking[0], 80)}, which was not given: give the card and all its files as "
+            "one .zip",
+            "no-file",
+        )
+    placed = {name: _settled(key, name) for key, name in named.items()}
+    for key, name in named.items():
+        _put(table, key, placed[name])
+    title = plain.one_line(table.get("name", "Model"), 80)
+    data = dict(table.pop("data"))
+    return Model(title, table | {"name": title}, {at: files[name] for name, at in placed.items()}, data, ("A card.",))
+
+
+def _settled(key: str, name: str) -> str:
+    room = "data" if key.startswith("data.") else "model"
+    return heap.place(room, name, {})
+
+
+def _put(table: dict[str, Any], key: str, value: str) -> None:
+    outer, _, inner = key.partition(".")
+    if inner and isinstance(table.get(outer), dict):
+        table[outer] = {**table[outer], inner: value}
+    elif not inner:
+        table[key] = value
+
+
+def _weights(files: Mapping[str, File]) -> str:
+    """The file that holds the weights: an index of shards, else the largest that is one; refused where none is."""
+    from pruneviz.engine.sources import sniff
+
+    if index := next((name for name in sorted(files) if name.endswith(_INDEX)), ""):
+        return index
+    families = {name: sniff.family(one.path) for name, one in files.items()}
+    found = [name for name, family in families.items() if family in WEIGHTS]
+    if found:
+        return max(found, key=lambda name: (families[name] == "safetensors", files[name].bytes))
+    largest = max(files, key=lambda name: files[name].bytes)
+    raise sniff.refusal(families[largest], files[largest].name)
+
+
+def _placed(files: Mapping[str, File]) -> dict[str, str]:
+    """A place in the model's folder for each file. Known names stay what they are: files name one another."""
+    placed: dict[str, str] = {}
+    for name in sorted(files):
+        room = "tokenizer" if name in TOKENIZERS else "model"
+        plainly = bool(_PLAIN.fullmatch(name)) and ".." not in name
+        placed[name] = f"{room}/{name}" if plainly else heap.place(room, name, dict.fromkeys(placed.values()))
+    return placed
+
+
+def _beside(folder: Path, placed: Mapping[str, str]) -> dict[str, Any]:
+    """What lies beside the weights and concerns the data: a tokenizer, how images are prepared."""
+    from pruneviz.engine.sources import model_folder
+
+    alone = next((placed[name] for name in TOKENIZERS[-2:] if name in placed), "")
+    tokenizer = alone or ("tokenizer" if any(name in placed for name in TOKENIZERS) else "")
+    return ({"tokenizer": tokenizer} if tokenizer else {}) | dict(model_folder.preparation(folder / "model"))
+
+
+def _config(file: File | None) -> Mapping[str, Any] | None:
+    from pruneviz.engine.sources.gate import SubjectError, content
+
+    if file is None:
+        return None
+    try:
+        table = json.loads(content(file.path, 1 << 20))
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, SubjectError):
+            raise
+        raise SubjectError("config.json is not JSON: give the file as it came with the model", "config") from None
+    return table if isinstance(table, dict) else None
+
+
+def _title(files: Mapping[str, File], main: str) -> str:
+    """What the model is called in menus: its file's name without the ending."""
+    name = files[main].name
+    stem = name.removesuffix(_INDEX).rsplit(".", 1)[0]
+    return plain.one_line(stem or "model", 60)

@@ -1,0 +1,226 @@
+"""Orders: what takes long is asked of the worker process. Who asks for the same watches the same, and may leave it.
+
+An order outlives its ticket: what was found stays in the larder, so that whoever asks again has it at once, and whoever
+cancelled has what there was until then.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from pruneviz.recipe import Recipe
+from pruneviz.report import Curve
+from pruneviz.studio import admission, background, house_rules, larder, visitor
+from pruneviz.studio.order import Order
+
+if TYPE_CHECKING:
+    from pruneviz.runs.jobs import Job
+    from pruneviz.runs.queue import Queue
+
+SETTING = "PRUNEVIZ_HEAVY_SECONDS"
+PATIENCE = 0.5
+"""Seconds that a page may be held up by one measurement; what takes longer is asked of the worker process."""
+TICK = 0.1
+LONG = ("curve", "stand")
+"""Kinds that go on for a while when everybody who watched has left: who comes back finds them further on."""
+
+
+def patience() -> float:
+    """How long a measurement may hold a page up; a setting."""
+    return float(os.environ.get(SETTING) or PATIENCE)
+
+
+@larder.kept(256, grows=True)
+def _order(recipe: Recipe, kind: str, nodes: tuple) -> Order:
+    return Order(kind, recipe, nodes)
+
+
+_watched: dict[str, dict[tuple[str, str], Order]] = {}
+_cards: dict[str, str] = {}
+_guard = threading.Lock()
+_telling = threading.local()
+
+
+@cache
+def queue() -> Queue:
+    """The one queue of this server."""
+    from pruneviz.runs.queue import Queue
+
+    return Queue(house_rules.caps())
+
+
+def who() -> str:
+    """Who watches: this visitor, in this tab; the server itself outside of a page."""
+    tab = visitor.tab()
+    return f"{visitor.name()}/{tab}" if tab else "server"
+
+
+def look(recipe: Recipe, kind: str, nodes: tuple = (), panel: str = "") -> Order:
+    """The order of a Recipe as far as it is: asked for now, unless it is over, or this visitor cancelled it.
+
+    A tab waits for one order of a kind at a time, and a newer one leaves the older; a `panel` of its own has its own.
+    """
+    order, me = _order(recipe, kind, nodes), who()
+    order.collect()
+    with order.lock:
+        if not order.over and me not in order.stopped:
+            _ask(order, f"{me}/{panel}" if panel else me)
+    with _guard:
+        _watched.setdefault(me, {})[kind, panel] = order
+    order.drawn[me] = order.version
+    return order
+
+
+def known(recipe: Recipe, kind: str, nodes: tuple = ()) -> bool:
+    """Whether an order has all there is to find."""
+    order = _order.known(recipe, kind, nodes)
+    if order is not None:
+        order.collect()
+    return order is not None and order.state == "done"
+
+
+def _ask(order: Order, me: str) -> None:
+    from pruneviz.runs.queue import QueueFull
+
+    try:
+        order.ticket = queue().watch(order.ticket.job if order.ticket else _job(order), me)
+        order.state, order.trouble = "open", ""
+    except QueueFull as problem:
+        order.trouble = str(problem)
+
+
+def _job(order: Order) -> Job:
+    """What the worker is told: of a curve, only the points that are not there yet."""
+    from pruneviz.runs.jobs import Job
+
+    nodes = order.nodes
+    if isinstance(order.latest, Curve):
+        there = {point.amount for point in order.latest.points if not point.partial}
+        nodes = tuple(amount for amount in nodes if amount not in there)
+    card = _cards[order.recipe.subject] = admission.place(order.recipe.subject)
+    return Job(order.kind, order.recipe, card, nodes, keep=order.kind in LONG)
+
+
+def first(recipe: Recipe, kind: str, nodes: tuple = (), panel: str = "") -> Any:
+    """The latest result of an order, once there is one. Whoever waits on a page can click elsewhere meanwhile."""
+    order = wait(lambda: look(recipe, kind, nodes, panel), lambda one: one.latest is not None)
+    if order.latest is None:
+        raise ValueError(order.trouble or "it was cancelled before anything was measured")
+    return order.latest
+
+
+def finished(recipe: Recipe, kind: str, told: Callable[[int, int], None] | None = None) -> Any:
+    """The last result of an order, waited for; `told(done, all)` hears how far it is."""
+
+    def asked() -> Order:
+        order = look(recipe, kind)
+        progress = order.ticket.progress if order.ticket else None
+        if told and progress:
+            told(*map(int, progress))
+        return order
+
+    order = wait(asked, lambda one: one.state == "done")
+    if order.state != "done":
+        raise ValueError(order.trouble or "it was cancelled")
+    return order.latest
+
+
+def wait(asked: Callable[[], Order], enough: Callable[[Order], bool]) -> Order:
+    """Asks again and again until it is enough, or nothing more will come."""
+    tell = getattr(_telling, "tell", None)
+    while True:
+        order = asked()
+        ticket = order.ticket
+        if enough(order) or ticket is None or background.closing():
+            return order
+        if tell is not None:
+            tell()
+        steps = ticket.steps
+        ticket.wait(TICK, lambda one, steps=steps: one.steps > steps)
+
+
+@contextmanager
+def telling(tell: Callable[[], None]) -> Iterator[None]:
+    """While this page waits, `tell` says on it what for. Streamlit ends a run only where it draws: without a word now and
+    then, a visitor who chose something else would have to wait, too."""
+    _telling.tell = tell
+    try:
+        yield
+    finally:
+        _telling.tell = None
+
+
+def mine() -> list[Order]:
+    """What this tab looks at, the most urgent first."""
+    with _guard:
+        found = list(_watched.get(who(), {}).values())
+    for order in found:
+        order.collect()
+    kinds = ("measure", "sweep", "stand", "curve")
+    return sorted(found, key=lambda one: kinds.index(one.kind) if one.kind in kinds else len(kinds))
+
+
+def attend(subject: str) -> None:
+    """This tab looks at this model now: what it waited for of others may end."""
+    me = who()
+    if visitor.tab():
+        _tab(me)
+    with _guard:
+        here = _watched.get(me, {})
+        left = [place for place, order in here.items() if order.recipe.subject != subject]
+        gone = [(panel, here.pop((kind, panel))) for kind, panel in left]
+    for panel, order in gone:
+        if order.ticket is not None:
+            order.ticket.leave(f"{me}/{panel}" if panel else me)
+
+
+def stop(orders: list[Order]) -> None:
+    """Ends what this visitor no longer wants, truly where nobody else waits for it; what was found stays."""
+    me = who()
+    for order in orders:
+        order.stopped.add(me)
+        ticket = order.ticket
+        if ticket is None:
+            continue
+        mine = {one for one in ticket.watchers if one == me or one.startswith(f"{me}/")}
+        if ticket.watchers - mine:
+            for one in mine:
+                ticket.leave(one)
+        else:
+            ticket.cancel()
+        order.collect()
+
+
+def resume(orders: list[Order]) -> None:
+    """Goes on where it was cancelled, or tries once more what failed."""
+    for order in orders:
+        order.stopped.discard(who())
+        if order.state == "failed":
+            order.state, order.trouble = "open", ""
+
+
+@st.cache_resource(scope="session", show_spinner=False, on_release=lambda me: _gone(me))
+def _tab(me: str) -> str:
+    return me
+
+
+def _gone(me: str) -> None:
+    """A tab is closed: what nobody else waits for ends, some of it after a while."""
+    with _guard:
+        known = _watched.pop(me, None)
+    if known is not None:
+        queue().gone(me)
+
+
+def forget(name: str) -> None:
+    """Nobody may see a model any more: the worker gives back what it keeps of it."""
+    card = _cards.pop(name, None)
+    if card is not None:
+        queue().forget(card)

@@ -1,0 +1,165 @@
+"""Words that the formats are made of: put where they do not belong, they reach further than noise does."""
+
+from __future__ import annotations
+
+import pickle
+import pickletools
+
+PICKLE = (
+    *(one.code.encode("latin-1") for one in pickletools.opcodes),
+    b"cos\nsystem\n",
+    b"ctorch._utils\n_rebuild_tensor_v2\n",
+    b"ccollections\nOrderedDict\n",
+    b"ctorch\nFloatStorage\n",
+    b"X\x07\x00\x00\x00storage",
+    pickle.dumps(1 << 70, 2)[2:-1],
+)
+JSON = (
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b'"',
+    b":",
+    b",",
+    b"null",
+    b"true",
+    b"-1",
+    b"1e999",
+    b"9" * 40,
+    b"NaN",
+    b"\\ud800",
+    b"\\u0000",
+)
+HEADER = (*JSON, b'"dtype":"F64"', b'"shape":[', b'"data_offsets":[', b"__metadata__", b"BOOL", b"F8_E4M3")
+ZIP = (
+    b"PK\3\4",
+    b"PK\1\2",
+    b"PK\5\6",
+    b"PK\6\6",
+    b"PK\6\7",
+    b"PK\7\x08",
+    b"../",
+    b"/",
+    b"data.pkl",
+    b"\x08\x00",
+    b"\x00\x08",
+)
+NUMPY = (b"\x93NUMPY\x01\x00", b"'descr':", b"'<f8'", b"'|O'", b"True", b"(", b",)", b"9999999999", b"'shape':", b"}")
+TAR = (
+    b"ustar\x00",
+    b"ustar  \x00",
+    b"0",
+    b"1",
+    b"2",
+    b"5",
+    b"L",
+    b"x",
+    b"g",
+    b"S",
+    b"77777777777",
+    b"\x80",
+    b"../",
+    b"30 path=a\n",
+)
+PICTURE = (
+    b"IHDR",
+    b"IDAT",
+    b"IEND",
+    b"tRNS",
+    b"PLTE",
+    b"acTL",
+    b"\xff\xd8",
+    b"\xff\xc0",
+    b"\xff\xda",
+    b"Exif\0\0",
+    b"P5",
+    b"BM",
+)
+TABLE = (
+    b",",
+    b"\t",
+    b";",
+    b'"',
+    b"\n",
+    b"\r",
+    b"\0",
+    b"text",
+    b"label",
+    b"\xef\xbb\xbf",
+    b"=1+1",
+    b"nan",
+    b"1e400",
+    "ß\u202e".encode(),
+)
+PARQUET = (b"PAR1", b"\x15", b"\x19", b"\x1c", b"\x00", b"\x26", b"\x4c", b"schema", b"ARROW:schema")
+TOML = (
+    b"[",
+    b"]",
+    b"=",
+    b'"',
+    b'"""',
+    b"\n",
+    b"[[",
+    b"{",
+    b"}",
+    b"1979-05-27",
+    b"inf",
+    b"nan",
+    b"0x",
+    b"1_0",
+    b"[data]\n",
+    b"#",
+)
+CARD = (
+    *TOML,
+    b"[architecture]\n",
+    b'build = "',
+    b"torchvision:",
+    b"arguments = {",
+    b'set = "digits"',
+    b"/dev/zero",
+    b"../",
+    b"-1",
+)
+LINK = (
+    b"%",
+    b"%00",
+    b"%ff",
+    b"&",
+    b"=",
+    b"+",
+    b";",
+    b"nan",
+    b"1e999",
+    b"-1",
+    b"own:",
+    b"../",
+    b"<script>",
+    b",",
+    b".",
+    b"9" * 40,
+)
+TOKENIZER = (
+    *JSON,
+    b'"type":',
+    b'"BPE"',
+    b'"WordPiece"',
+    b'"Unigram"',
+    b'"Split"',
+    b'"Regex"',
+    b"(a+)+$",
+    b'"vocab":',
+    b'"merges":',
+)
+CONFIG = (
+    *JSON,
+    b'"auto_map":',
+    b'"model_type":',
+    b'"hidden_size":',
+    b'"num_hidden_layers":',
+    b"1000000000",
+    b"0",
+    b'"bert"',
+    b'"gpt2"',
+)
