@@ -1,11 +1,11 @@
 # A server for a team: docs/deploy.md. It writes nothing but to /tmp: run it with --read-only --tmpfs /tmp.
 FROM python:3.11.13-slim-bookworm
 
-# Torch for the processor alone; for a GPU build with --build-arg TORCH=https://download.pytorch.org/whl/cu128
-ARG TORCH=https://download.pytorch.org/whl/cpu
+# Where pip looks besides, such as for a torch without CUDA: --build-arg PIP_EXTRA_INDEX_URL=…
+ARG PIP_EXTRA_INDEX_URL
 WORKDIR /app
 COPY requirements.txt ./
-RUN pip install --no-cache-dir --disable-pip-version-check --extra-index-url "$TORCH" -r requirements.txt "Authlib==1.9.9" \
+RUN pip install --no-cache-dir --disable-pip-version-check -r requirements.txt "Authlib==1.9.9" \
     && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin pruneviz
 COPY app.py ./
 COPY .streamlit/config.toml .streamlit/

@@ -110,10 +110,12 @@ def _written(job: Job, worker: Worker, standing: Standing) -> str:
 
 
 def _subject(job: Job, worker: Worker) -> Subject:
-    from pruneviz.engine.sources import card
+    from pruneviz.engine.sources import card, code
 
     name = job.recipe.subject
-    return worker.larder.get(job.card, ("subject", name, _stamp(job.card)), lambda: replace(card.load(job.card), name=name))
+    # The server has loaded it before it asks: a function's name is one that its owner gave on the command line.
+    load = code.load if code.named(job.card) else card.load
+    return worker.larder.get(job.card, ("subject", name, _stamp(job.card)), lambda: replace(load(job.card), name=name))
 
 
 def _stood(job: Job, worker: Worker) -> tuple[Subject, Standing]:

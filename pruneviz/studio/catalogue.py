@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
 import tomllib
 from dataclasses import dataclass, replace
 from functools import cache
@@ -11,9 +10,7 @@ from pathlib import Path
 
 from pruneviz import findings, shipped
 from pruneviz.recipe import Recipe
-
-CARDS = "PRUNEVIZ_CARDS"
-"""Names further cards (paths of subject.toml files, separated as in PATH) that the app offers beside its samples."""
+from pruneviz.studio import house_rules
 
 PATTERNS = ("1:2", "2:4", "4:8", "1:4")
 """The N:M patterns that a menu offers; a link may name any other."""
@@ -111,9 +108,8 @@ def patterns(chosen: str) -> list[str]:
 def subjects() -> dict[str, str]:
     """The models on offer: name or path → title."""
     offered = dict(_samples(tuple(path.stat().st_mtime_ns for path in sorted(shipped.SAMPLES.glob("*/curves.json")))))
-    for path in filter(None, os.environ.get(CARDS, "").split(os.pathsep)):
-        offered[str(Path(path).resolve())] = _title(Path(path))
-    return offered
+    offered |= {str(path): _title(path) for path in house_rules.cards()}
+    return offered | {name: name for name in house_rules.functions()}
 
 
 @cache

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import sys
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,9 @@ from pruneviz.caps import Caps
 
 HERE = ("localhost", "127.0.0.1", "::1")
 """The names under which one's own machine asks for itself."""
+CARDS = "PRUNEVIZ_CARDS"
+"""Names further cards (paths of subject.toml files, separated as in PATH) that the app offers beside its samples."""
+_FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
 _NO = ("", "0", "off", "no", "false")
 
 
@@ -49,12 +53,16 @@ def downloads() -> bool:
     return settings.downloads(own_machine())
 
 
-@cache
 def cards() -> tuple[Path, ...]:
     """The cards that the owner named: in `PRUNEVIZ_CARDS`, or after `streamlit run app.py --`; each a `subject.toml`."""
-    named = [*os.environ.get("PRUNEVIZ_CARDS", "").split(os.pathsep), *sys.argv[1:]]
+    named = [*os.environ.get(CARDS, "").split(os.pathsep), *sys.argv[1:]]
     found = [_card(name) for name in named if name.strip()]
     return tuple(dict.fromkeys(card for card in found if card.name == "subject.toml" and card.is_file()))
+
+
+def functions() -> tuple[str, ...]:
+    """The functions of their own that the owner named after `streamlit run app.py --`, each as «module:function»."""
+    return tuple(dict.fromkeys(name for name in sys.argv[1:] if _FUNCTION.fullmatch(name)))
 
 
 def allowed(path: str | Path) -> bool:

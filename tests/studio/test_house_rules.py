@@ -6,7 +6,7 @@ import pytest
 import streamlit as st
 
 from pruneviz.caps import LOCAL, Caps
-from pruneviz.studio import door, house_rules, server
+from pruneviz.studio import catalogue, door, house_rules, larder, models, server
 
 SAFE = {
     "server.address": "127.0.0.1",
@@ -38,7 +38,7 @@ def settings(monkeypatch):
 
 
 def _forget():
-    for rule in (house_rules.own_machine, house_rules.caps, house_rules.downloads, house_rules.cards):
+    for rule in (house_rules.own_machine, house_rules.caps, house_rules.downloads):
         rule.cache_clear()
 
 
@@ -95,6 +95,22 @@ def test_cards_can_stand_on_the_command_line(settings, monkeypatch, tmp_path):
     monkeypatch.setattr("sys.argv", ["app.py", str(tmp_path), "--quiet", "notes.txt"])
     settings |= TEAM
     assert house_rules.cards() == ((tmp_path / "subject.toml").resolve(),)
+    assert str((tmp_path / "subject.toml").resolve()) in catalogue.subjects()
+
+
+def test_functions_of_ones_own_stand_on_the_command_line_only(monkeypatch, tmp_path):
+    (tmp_path / "mine_of_today.py").write_text(
+        "import torch\n\ndef made():\n    return torch.nn.Linear(3, 2), torch.eye(3), torch.tensor([0, 1, 1])\n", "utf-8"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    named = "mine_of_today:made"
+    assert named not in catalogue.subjects()
+    with pytest.raises(ValueError, match="unknown"):
+        models.subject(named)
+    monkeypatch.setattr("sys.argv", ["app.py", named, "no function"])
+    assert house_rules.functions() == (named,) and catalogue.subjects()[named] == named
+    assert models.subject(named).weights == 6
+    larder.drop(named)
 
 
 def test_the_settings_of_the_repository_have_no_trouble(settings):

@@ -12,7 +12,7 @@ from pruneviz.engine.measure import Workspace
 from pruneviz.engine.sources import card as cards
 from pruneviz.engine.sweep import sweep as sweep_of
 from pruneviz.recipe import Recipe
-from pruneviz.studio import admission, catalogue, curves, kitchen, larder, library, models, orders, visitor
+from pruneviz.studio import admission, curves, house_rules, kitchen, larder, library, models, orders, visitor
 from tests.studio import heavy
 
 
@@ -119,9 +119,9 @@ def test_paths_are_opened_on_ones_own_machine_only(path, monkeypatch):
     monkeypatch.setattr(visitor, "own_machine", lambda: False)
     said = kitchen.trouble(Recipe(subject=path))
     assert said and "own machine" in said and path not in said
-    monkeypatch.setenv(catalogue.CARDS, path)
+    monkeypatch.setenv(house_rules.CARDS, path)
     assert kitchen.trouble(Recipe(subject=path)) is None
-    monkeypatch.delenv(catalogue.CARDS)
+    monkeypatch.delenv(house_rules.CARDS)
     monkeypatch.setattr(visitor, "own_machine", lambda: True)
     assert kitchen.trouble(Recipe(subject=path)) is None
 
