@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pruneviz.engine import unit_report
+from pruneviz.engine import footprint, unit_report
 from pruneviz.engine.subject import Subject
 
 BATCH, BATCH_NUMBERS = 250, 2**21
@@ -30,6 +30,10 @@ More at once is no faster there, and whoever wants to stop waits for the batch t
 
 OUTPUT_NUMBERS = 2**26
 """And at most so many outputs (256 MiB)."""
+
+BUDGET = 2**31
+"""And at most so many bytes on their way through the network, where more than one sample fits at all: a card may make small
+images thousands of pixels wide."""
 
 WIDE = 64
 """A batch for an accelerator does so many times the work."""
@@ -61,7 +65,7 @@ def size(subject: Subject, inputs: int, outputs: int, *, wide: bool) -> int:
     times = WIDE if wide else 1
     most = MOST_WINDOWS if subject.held_out.labels.ndim > 1 else max(FEWEST, BATCH_NUMBERS * times // max(1, inputs))
     most = min(most, BATCH * (4 if wide else 1), max(1, OUTPUT_NUMBERS // max(1, outputs)))
-    return max(1, min(most, affordable(subject) * times))
+    return max(1, min(footprint.together(subject, most, BUDGET * (4 if wide else 1)), affordable(subject) * times))
 
 
 def affordable(subject: Subject) -> int:

@@ -38,6 +38,7 @@ class Foreman:
         self._forgotten: list[str] = []
         self._cards: OrderedDict[str, None] = OrderedDict()
         self._closing = False
+        self._pipe = threading.Lock()
         self._bell, self._ring = os.pipe()
         os.set_blocking(self._bell, False)
         os.set_blocking(self._ring, False)
@@ -89,18 +90,20 @@ class Foreman:
         self.wake()
 
     def wake(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # it is awake
-            os.write(self._ring, b"!")
+        with contextlib.suppress(BlockingIOError), self._pipe:  # it is awake
+            if self._ring >= 0:  # else it has gone, and there is nothing to hear
+                os.write(self._ring, b"!")
 
     def join(self, seconds: float) -> None:
         if self._thread is not None:
             self._thread.join(seconds)
             if self._thread.is_alive():
                 return
-        if self._ring >= 0:
-            os.close(self._bell)
-            os.close(self._ring)
-            self._bell = self._ring = -1
+        with self._pipe:
+            if self._ring >= 0:
+                os.close(self._bell)
+                os.close(self._ring)
+                self._bell = self._ring = -1
 
     # The thread.
 

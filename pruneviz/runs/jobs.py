@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from pruneviz.engine.sources.limits import Limits
 from pruneviz.recipe import Recipe
 
 URGENCY = {"measure": 0, "sweep": 1, "stand": 2, "curve": 3}
@@ -21,6 +22,9 @@ class Job:
     """One piece of heavy work. Equal jobs are one computation. `card` is what `card.load` takes; `nodes` are amounts, or
     whatever else the kind is told. A job to `keep` goes on for a while when everybody who watched it has left.
 
+    `limits` are those that the model was let in with, those of one's own disk where nothing is said; `expects` the SHA-256
+    of its weights and of its data, which a worker compares with what it finds there.
+
     A kind is a name in `kinds`, or `module:function` of a generator like those there.
     """
 
@@ -29,6 +33,8 @@ class Job:
     card: str
     nodes: tuple = ()
     keep: bool = field(default=False, compare=False)
+    limits: Limits | None = None
+    expects: tuple[str, str] | None = None
 
     @property
     def urgency(self) -> int:

@@ -110,12 +110,26 @@ def _written(job: Job, worker: Worker, standing: Standing) -> str:
 
 
 def _subject(job: Job, worker: Worker) -> Subject:
-    from pruneviz.engine.sources import card, code
+    return worker.larder.get(job.card, ("subject", job.recipe.subject, *_version(job)), lambda: _loaded(job))
 
-    name = job.recipe.subject
-    # The server has loaded it before it asks: a function's name is one that its owner gave on the command line.
-    load = code.load if code.named(job.card) else card.load
-    return worker.larder.get(job.card, ("subject", name, _stamp(job.card)), lambda: replace(load(job.card), name=name))
+
+def _loaded(job: Job) -> Subject:
+    """The model, read within the limits that it was let in with, and the very one that was asked about."""
+    from pruneviz.engine.sources import card, code, gate
+
+    try:
+        # The server has loaded it before it asks: a function's name is one that its owner gave on the command line.
+        found = code.load(job.card) if code.named(job.card) else card.load(job.card, job.limits or gate.LOCAL)
+    except gate.SubjectError as error:
+        if error.code != "unknown-subject" or job.card == job.recipe.subject:
+            raise
+        name = gate.printable(job.recipe.subject, 64)
+        raise gate.SubjectError(f"the files of {name} are here no more: bring it again", "unknown-subject") from None
+    if job.expects is not None and job.expects != (found.sha256, found.data_sha256):
+        raise gate.SubjectError(
+            "the files of this model hold something else than when it was opened: open it anew, or bring it again", "changed"
+        )
+    return replace(found, name=job.recipe.subject)
 
 
 def _stood(job: Job, worker: Worker) -> tuple[Subject, Standing]:
@@ -123,7 +137,7 @@ def _stood(job: Job, worker: Worker) -> tuple[Subject, Standing]:
 
     subject = _subject(job, worker)
     stands_on = Recipe(**{name: getattr(job.recipe, name) for name in STANDS_ON})
-    key = "standing", stands_on, _stamp(job.card)
+    key = "standing", stands_on, *_version(job)
     return subject, worker.larder.get(job.card, key, lambda: evaluate.stand(subject, stands_on, worker.pause))
 
 
@@ -133,9 +147,14 @@ def _ready(job: Job, worker: Worker) -> tuple[Subject, Standing, Workspace]:
 
     subject, standing = _stood(job, worker)
     aside = standing.split.source == "held-out"
-    key = "workspace", job.recipe.subject, job.recipe.device, aside, job.recipe.seed if aside else 0, _stamp(job.card)
+    key = "workspace", job.recipe.subject, job.recipe.device, aside, job.recipe.seed if aside else 0, *_version(job)
     made = lambda: Workspace(subject, standing.split.measured, job.recipe.device)  # noqa: E731
     return subject, standing, worker.larder.get(job.card, key, made)
+
+
+def _version(job: Job) -> tuple:
+    """What tells a model from another that lay in the same place, or of which more was let in."""
+    return _stamp(job.card), job.limits, job.expects
 
 
 def _stamp(card: str) -> tuple[int, int]:

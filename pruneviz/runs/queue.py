@@ -60,10 +60,13 @@ class Queue:
         with self.changed:
             self._check_open()
             ticket = self._live.get(job) or self._done(job)
-            for other in [one for one in self._live.values() if one.job.kind == job.kind and one is not ticket]:
-                self.leave(other, who)
+            others = [one for one in self._live.values() if one.job.kind == job.kind and one is not ticket]
+            older = [one for one in others if who in one.watchers]
             if ticket is None:
-                ticket = self._enter(job, who)
+                # It may be refused: whoever asked then goes on with what there was.
+                ticket = self._enter(job, who, [one for one in older if one.watchers == {who}])
+            for other in older:
+                self.leave(other, who)
             ticket.watchers.add(who)
             ticket.left = None
             self.deal()
@@ -174,16 +177,19 @@ class Queue:
         self.deal()
         self.changed.notify_all()
 
-    def _enter(self, job: Job, who: str) -> Ticket:
+    def _enter(self, job: Job, who: str, left: list[Ticket]) -> Ticket:
+        """A new ticket. Those `left` count no more: nobody watches them once this one is in."""
         visitor = who.partition("/")[0]
         most = max(4, self.caps.queue // SHARE)
-        own = sum(any(one.partition("/")[0] == visitor for one in ticket.watchers) for ticket in self._live.values())
+        counted = [ticket for ticket in self._live.values() if ticket not in left]
+        own = sum(any(one.partition("/")[0] == visitor for one in ticket.watchers) for ticket in counted)
         if own >= most:
             raise QueueFull(f"{own} jobs of yours wait or run, and one visitor may have {most}: cancel one, or wait for one")
         ticket = Ticket(next(self._numbers), job, self)
         self._waiting.append(ticket)
         self.deal()
-        if ticket in self._waiting and len(self._waiting) > self.caps.queue:
+        going = [one for one in left if one in self._waiting and not one.job.keep]
+        if ticket in self._waiting and len(self._waiting) - len(going) > self.caps.queue:
             self._waiting.remove(ticket)
             raise QueueFull(f"{self.caps.queue} jobs wait already, as many as this server lets wait: try again in a minute")
         self._live[job] = ticket

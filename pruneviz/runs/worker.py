@@ -123,7 +123,7 @@ class Worker:
         except Stopped:
             step, ending = None, ("cancelled",)
         except (ValueError, OSError, RuntimeError, MemoryError, ImportError) as problem:
-            step, ending = None, ("failed", " ".join(str(problem).split()) or type(problem).__name__, _code(problem))
+            step, ending = None, ("failed", _sentence(problem), _code(problem))
         except Exception as problem:
             traceback.print_exc(file=sys.stderr)
             sentence = f"an error of ours ended it ({type(problem).__name__}): please report it with the server's log"
@@ -149,6 +149,12 @@ class Worker:
             running.generator = None
         self.larder.release(running.number)
         self._connection.send(("end", running.number, *ending))
+
+
+def _sentence(problem: BaseException) -> str:
+    """What went wrong, in one line. What the system says of a file is said without where the file lies."""
+    said = problem.strerror if isinstance(problem, OSError) and problem.strerror else str(problem)
+    return " ".join(said.split()) or type(problem).__name__
 
 
 def _code(problem: BaseException) -> str:

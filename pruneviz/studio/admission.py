@@ -32,6 +32,15 @@ def check(recipe: Recipe) -> None:
             raise ValueError(f"unknown criterion {key!r}; there are {', '.join(catalogue.criteria())}")
 
 
+def trouble(recipe: Recipe) -> str | None:
+    """The same as an answer: the sentence, or None where there is nothing to refuse."""
+    try:
+        check(recipe)
+    except ValueError as problem:
+        return str(problem)
+    return None
+
+
 def place(reference: str) -> str:
     """Where a model that was admitted lies: a sample's own name, or its card."""
     if not library.is_own(reference):

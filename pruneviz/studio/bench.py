@@ -129,11 +129,15 @@ def commit(recipe: Recipe, refused: str | None = None) -> None:
     st.session_state[_WORDS] = []
 
 
-def retreat(why: str) -> None:
-    """Back to the Recipe before one that could not be measured, and a word about it."""
-    past = [one for one in st.session_state[_PAST] if one != recipe_now()]
+def retreat(why: str, usable: Callable[[Recipe], bool] = lambda _: True) -> None:
+    """Back to the Recipe before one that could not be measured, and a word about it. What is not `usable` any more is
+    forgotten, before and after."""
+    now = recipe_now()
+    for history in (_PAST, _FUTURE):
+        st.session_state[history] = [one for one in st.session_state[history] if one != now and usable(one)]
+    past = st.session_state[_PAST]
     st.session_state[_RECIPE] = past.pop() if past else Recipe()
-    st.session_state[_PAST], st.session_state[_WORDS], st.session_state[_TROUBLE] = past, [why], None
+    st.session_state[_WORDS], st.session_state[_TROUBLE] = [why], None
 
 
 def undo() -> None:

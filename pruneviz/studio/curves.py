@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from pruneviz.recipe import Recipe
-from pruneviz.report import Curve, CurvePoint, Report, Score, Sweep
+from pruneviz.report import Curve, CurvePoint, Report, Score, Sweep, wilson
 from pruneviz.studio import background, bench, kitchen, larder, orders
 
 # Coarse to fine: the shape of the curve first, each further node a refinement.
@@ -38,13 +38,13 @@ class Growing:
     trouble: str = ""
 
 
-def curve(recipe: Recipe) -> tuple[Curve, bool]:
+def curve(recipe: Recipe, panel: str = "") -> tuple[Curve, bool]:
     """The accuracy curve of a Recipe's ranking, and whether it is complete. Shipped where it shipped; a long one grows."""
     found = kitchen.shipped_of(recipe)
     if found:
         return found.curves[recipe.criterion, recipe.scope], True
     if kitchen.heavy(recipe.subject):
-        return _ordered(recipe, kitchen.report)
+        return _ordered(recipe, lambda one: kitchen.report(one, panel), panel)
     key = _whole(recipe)
     growing = _growing(key)
     while not growing.done and (growing.curve is None or time.monotonic() - growing.started < AT_ONCE):
@@ -73,13 +73,16 @@ def known(recipe: Recipe) -> bool:
 
 
 def _begun(report: Report) -> Curve:
-    """The curve of which nothing is known but the setting on screen, and the dense network beside it."""
-    score = report.score
-    dense = replace(
-        score, value=score.dense_value, correct=score.dense_correct, newly_wrong=0, newly_right=0,
-        interval=(score.dense_value, score.dense_value),
-    )  # fmt: skip
-    known = {0.0: _point(0.0, 0.0, dense), report.amount: _point(report.amount, report.sparsity, score)}
+    """The curve of which nothing is known but the setting on screen, and the dense network beside it: where what is known of
+    it makes an interval. No other metric than a share has one of the counts alone, and none is drawn without."""
+    score, known = report.score, {}
+    if score.metric == "accuracy" and score.dense_correct is not None:
+        dense = replace(
+            score, value=score.dense_value, correct=score.dense_correct, newly_wrong=0, newly_right=0,
+            interval=wilson(score.dense_correct, score.n),
+        )  # fmt: skip
+        known[0.0] = _point(0.0, 0.0, dense)
+    known[report.amount] = _point(report.amount, report.sparsity, score)
     return Curve(
         subject=report.subject, criterion=report.criterion, scope=report.scope, seed=report.seed,
         calibration=report.calibration, calibration_n=report.calibration_n,
@@ -154,21 +157,21 @@ def tuned(recipe: Recipe) -> Curve | None:
     return found.tuned.get((recipe.criterion, recipe.scope)) if found else None
 
 
-def baseline(recipe: Recipe) -> Curve | None:
+def baseline(recipe: Recipe, panel: str = "") -> Curve | None:
     """Random pruning under the same scope: the control that every criterion has to beat. It is measured once the curve
     itself is there, and until then there is none."""
-    if recipe.criterion == "random" or not curve(recipe)[1]:
+    if recipe.criterion == "random" or not curve(recipe, panel)[1]:
         return None
-    return curve(replace(recipe, criterion="random"))[0]
+    return curve(replace(recipe, criterion="random"), panel)[0]
 
 
-def sweep(recipe: Recipe) -> Sweep:
+def sweep(recipe: Recipe, panel: str = "") -> Sweep:
     """What goes at each whole percent."""
     found = kitchen.shipped_of(recipe)
     if found:
         return found.sweeps[recipe.criterion, recipe.scope]
     if kitchen.heavy(recipe.subject):
-        return orders.first(kitchen.job_part(recipe, amount=0.0), "sweep")
+        return orders.first(kitchen.job_part(recipe, amount=0.0), "sweep", panel=panel)
     return _sweep(_whole(recipe))
 
 
@@ -194,16 +197,16 @@ class Compared:
 
 def compared(recipe: Recipe, amounts: dict[str, float]) -> list[Compared]:
     """Every criterion at its own amount, in the order of the menu."""
-    found = []
-    for key, amount in amounts.items():
-        one = replace(recipe, criterion=key, amount=amount)
-        under = baseline(one)
-        found.append(
-            Compared(
-                key, amount, curve(one)[0], under, sweep(one), kitchen.first_report(one), kitchen.standing_of(one).seconds
-            )
-        )
-    return found
+    return [_compared(recipe, replace(recipe, criterion=key, amount=amount)) for key, amount in amounts.items()]
+
+
+def _compared(recipe: Recipe, one: Recipe) -> Compared:
+    panel = "" if one == recipe else one.criterion  # not instead of the setting of the strip
+    under = baseline(one, panel)
+    report = kitchen.first_report(one, panel)
+    return Compared(
+        one.criterion, one.amount, curve(one, panel)[0], under, sweep(one, panel), report, kitchen.standing_of(one).seconds
+    )
 
 
 def alone(recipe: Recipe, layer: str) -> Recipe:

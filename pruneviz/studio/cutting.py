@@ -12,6 +12,8 @@ from pruneviz.recipe import Recipe
 from pruneviz.studio import kitchen, larder
 
 HALF, BATCH = 0.5, 250
+BESIDE = "removal"
+"""The preview on all samples is waited for beside the strip, which shows the first ones meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,11 @@ class Removed:
 
 def remove(recipe: Recipe) -> Removed:
     """Removes what the Recipe marks from a copy of the network, proves it equal, and measures it on the held-out data."""
-    return _remove(kitchen.measured_part(recipe))
+    asked = kitchen.measured_part(recipe)
+    if _remove.known(asked) is None:
+        kitchen.wait_for(asked)
+        kitchen.whole_report(asked, BESIDE)  # what is proven is compared with all samples, never with the first ones
+    return _remove(asked)
 
 
 @larder.kept(16, dry=True)
@@ -43,7 +49,8 @@ def _remove(recipe: Recipe) -> Removed:
     from pruneviz.engine.export import cut
     from pruneviz.engine.structure.surgery import SurgeryError
 
-    model, standing, report = kitchen.subject(recipe.subject), kitchen.standing_of(recipe), kitchen.report(recipe)
+    model, standing = kitchen.subject(recipe.subject), kitchen.standing_of(recipe)
+    report = kitchen.whole_report(recipe, BESIDE)
     try:
         made = cut.cut(model, recipe, standing)
     except SurgeryError as problem:
@@ -85,7 +92,10 @@ def file_name(recipe: Recipe) -> str:
 
 def archive(recipe: Recipe) -> bytes:
     """The smaller network as a .zip: the recipe, the weights, a file that rebuilds it, ONNX."""
-    return _archive(kitchen.measured_part(recipe))
+    asked = kitchen.measured_part(recipe)
+    if _archive.known(asked) is None:
+        kitchen.wait_for(asked)
+    return _archive(asked)
 
 
 @larder.kept(2)

@@ -148,7 +148,11 @@ def removal(recipe: Recipe) -> None:
     st.button("Remove for real", key="remove", on_click=bench.ask, args=("remove",))
     if not bench.asked("remove"):
         return
-    found = cutting.remove(recipe)
+    try:
+        found = cutting.remove(recipe)
+    except ValueError as problem:  # of a heavy model the preview is asked of the worker, and can be cancelled
+        st.info(f"Nothing was removed, for there is no preview to compare it with: {problem}")
+        return
     if found.trouble:
         st.error(f"The removal was rolled back: {found.trouble}")
         return

@@ -6,6 +6,8 @@ visitor empty the caches of all.
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
 from urllib.parse import urlsplit
 
 import streamlit as st
@@ -20,11 +22,17 @@ from pruneviz.studio import house_rules
 
 FRAMING = 64 * 1024
 """Bytes that a form puts around a file of its own."""
+STALLED = 60.0
+"""Seconds without a byte after which an upload is given up: while it is on its way, its room is nobody else's."""
 _FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip")
 _UPLOADS = "/_stcore/upload_file/"
 _SAID = ("rerun_script", "stop_script", "file_urls_request", "app_heartbeat", "backend_operation_request")
 """What a page may tell the server. Not among it: emptying everybody's caches, and asking which files lie beside the app."""
 _POLITE = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin"))
+
+
+_coming: Counter[str] = Counter()
+"""Bytes of uploads that are on their way, by the tab that they come from."""
 
 
 class Door:
@@ -37,14 +45,30 @@ class Door:
         if scope["type"] not in ("http", "websocket"):
             return await self.app(scope, receive, send)
         headers = dict(scope["headers"])
-        refused = _stranger(headers) or _too_much(scope, headers)
+        refused = _stranger(headers)
         if refused:
             return await _refuse(scope, receive, send, *refused)
+        if _is_upload(scope):
+            return await self._upload(scope, receive, send)
         if scope["type"] == "websocket":
             receive = _heard(receive)
         elif scope["method"] == "PUT":
             receive = _counted(receive)
         await self.app(scope, receive, _politely(send))
+
+    async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """An upload counts from its first byte to its last, so that many at once are no more than many in turn."""
+        tab, length = _tab(scope), _announced(dict(scope["headers"]))
+        refused = _too_much(tab, length)
+        if refused:
+            return await _refuse(scope, receive, send, *refused)
+        _coming[tab] += length
+        try:
+            await self.app(scope, _counted(receive), _politely(send))
+        finally:
+            _coming[tab] -= length
+            if not _coming[tab]:
+                del _coming[tab]
 
 
 def middleware() -> list[Middleware]:
@@ -76,21 +100,32 @@ def _stranger(headers: dict[bytes, bytes]) -> tuple[int, str] | None:
     return None
 
 
-def _too_much(scope: Scope, headers: dict[bytes, bytes]) -> tuple[int, str] | None:
+def _is_upload(scope: Scope) -> bool:
+    return scope["type"] == "http" and scope["method"] == "PUT" and _UPLOADS in scope["path"]
+
+
+def _tab(scope: Scope) -> str:
+    """The tab that an upload comes from."""
+    return scope["path"].partition(_UPLOADS)[2].partition("/")[0]
+
+
+def _announced(headers: dict[bytes, bytes]) -> int:
+    """Bytes that an upload may bring: one that does not say how long it is may be as large as the cap."""
+    declared = headers.get(b"content-length", b"")
+    if not declared:
+        return house_rules.caps().upload_bytes
+    return int(declared) if declared.isdigit() and len(declared) < 20 else 2**63
+
+
+def _too_much(tab: str, length: int) -> tuple[int, str] | None:
     """Why an upload is not even begun; None where it may come."""
-    if scope["type"] != "http" or scope["method"] != "PUT" or _UPLOADS not in scope["path"]:
-        return None
-    declared = headers.get(b"content-length", b"0")
-    length = int(declared) if declared.isdigit() and len(declared) < 20 else 2**63
     caps = house_rules.caps()
     if length > caps.upload_bytes + FRAMING:
         return 413, f"This file is too large: {caps.upload_bytes / 1e6:g} MB can be uploaded.\n"
-    visitor = scope["path"].partition(_UPLOADS)[2].partition("/")[0]
     held = _held()
-    # One more of its kind may be on its way beside each that is here: an upload without a length may be as large as the cap.
-    if held.get(visitor, 0) + length > caps.models * caps.upload_bytes:
+    if held.get(tab, 0) + _coming[tab] + length > caps.models * (caps.upload_bytes + FRAMING):
         return 413, "Too much was uploaded in this tab: load the page anew, and bring less at a time.\n"
-    if sum(held.values()) + length > caps.held_bytes:
+    if sum(held.values()) + _coming.total() + length > caps.held_bytes:
         return 413, "All visitors together have brought as much as this server holds: try again in a few minutes.\n"
     return None
 
@@ -109,7 +144,10 @@ def _counted(receive: Receive) -> Receive:
 
     async def counted() -> Message:
         nonlocal came
-        message = await receive()
+        try:
+            message = await asyncio.wait_for(receive(), STALLED)
+        except TimeoutError:
+            raise HTTPException(408, "Nothing came any more: try the upload again.") from None
         came += len(message.get("body", b""))
         if came > cap + FRAMING:
             raise HTTPException(413, f"This file is too large: {cap / 1e6:g} MB can be uploaded.")

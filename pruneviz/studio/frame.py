@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 from pruneviz import findings
 from pruneviz.recipe import Recipe
 from pruneviz.report import Report
-from pruneviz.studio import bench, catalogue, kitchen, library, link, made_with, status, visitor
+from pruneviz.studio import admission, bench, catalogue, kitchen, library, link, made_with, orders, status, visitor
 from pruneviz.studio.bring import dialog, taking
 
 PAGES = (
@@ -27,8 +27,9 @@ def open_page() -> None:
     page = st.navigation(pages, position="hidden")
     bench.check_with(kitchen.trouble)
     bench.fit_with(catalogue.fitting)
-    recipe = bench.open_bench(_trouble_of_link, made_with.absent)
+    bench.open_bench(_trouble_of_link, made_with.absent)
     made_with.note_tab()
+    recipe = _here()
     _style()
     with st.container(key="frame"):
         _menu(pages, page)
@@ -39,12 +40,22 @@ def open_page() -> None:
     with status.telling(line):
         status.wait(recipe, line)
         with strip:
-            _figures(kitchen.first_report(recipe))
+            _figures(recipe, kitchen.first_report(recipe))
         # Before the page: whoever copies the link while a slow page still draws gets all of it.
         bench.keep_link(made_with.seal)
         dialog.show_it()
         page.run()
+    orders.tidy()
     status.line(line, recipe)
+
+
+def _here() -> Recipe:
+    """What the visitor chose, while its model is here. One that went meanwhile (another took its place, or its files were
+    touched) may come back by Undo, or in a second tab: then a word about it, and the setting before."""
+    gone = admission.trouble(bench.recipe_now())
+    if gone:
+        bench.retreat(gone, lambda one: admission.trouble(one) is None)
+    return bench.recipe_now()
 
 
 def _trouble_of_link(recipe: Recipe) -> str | None:
@@ -75,18 +86,18 @@ def _strip(recipe: Recipe) -> DeltaGenerator:
     return strip
 
 
-def _figures(report: Report) -> None:
+def _figures(recipe: Recipe, report: Report) -> None:
     if report.score.partial:
-        _growing_figures(report)
+        _growing_figures(recipe, report)
     else:
         with st.container():  # as deep as a fragment lies, so that the figures take the place of those before
             _all_figures(report)
 
 
 @st.fragment(run_every=status.TICK)
-def _growing_figures(report: Report) -> None:
+def _growing_figures(recipe: Recipe, report: Report) -> None:
     """Figures of the first samples, and of ever more of them."""
-    _all_figures(status.newest(report))
+    _all_figures(status.newest(recipe, report))
 
 
 def _all_figures(report: Report) -> None:

@@ -29,20 +29,27 @@ def layer_sizes(name: str) -> dict[str, tuple[str, int]]:
     return {layer.name: (layer.label, layer.size) for layer in kitchen.subject(name).layers}
 
 
-@larder.kept(1, dry=True)
 def shapes(name: str) -> tuple[LayerShape, ...]:
-    """Each layer's weights as a distribution."""
-    from pruneviz.engine.distribution import shape_of
-
+    """Each layer's weights as a distribution; of a heavy model the worker process fits them, and the page waits for it."""
     if kitchen.heavy(name):
         return orders.finished(Recipe(subject=name), "shapes")
+    return _shapes(name)
+
+
+@larder.kept(1, dry=True)
+def _shapes(name: str) -> tuple[LayerShape, ...]:
+    from pruneviz.engine.distribution import shape_of
+
     model = kitchen.subject(name)
     return tuple(shape_of(layer.name, layer.label, model.parameter(layer)) for layer in model.layers)
 
 
 def damage(recipe: Recipe) -> tuple[tuple[LayerDamage, ...], int, str]:
     """How far each layer's output moves; the number of inputs and where they come from."""
-    return _damage(kitchen.measured_part(recipe))
+    asked = kitchen.measured_part(recipe)
+    if _damage.known(asked) is None:
+        kitchen.wait_for(asked)
+    return _damage(asked)
 
 
 @larder.kept(64, dry=True)
@@ -56,7 +63,11 @@ def _damage(recipe: Recipe) -> tuple[tuple[LayerDamage, ...], int, str]:
 
 def agreement(recipe: Recipe, amounts: dict[str, float]) -> Agreement:
     """How alike the removed weights of all criteria are, each at its own amount."""
-    return _agreement(replace(kitchen.measured_part(recipe), criterion="magnitude", amount=0.0), tuple(amounts.items()))
+    asked = replace(kitchen.measured_part(recipe), criterion="magnitude", amount=0.0)
+    key = asked, tuple(amounts.items())
+    if _agreement.known(*key) is None:
+        kitchen.wait_for(*(replace(asked, criterion=one) for one in amounts))
+    return _agreement(*key)
 
 
 @larder.kept(32, dry=True)
@@ -77,7 +88,10 @@ def ranks(recipe: Recipe, keys: tuple[str, ...], count: int = 2000) -> tuple[dic
     if recipe.granularity in catalogue.UNITS:
         found = {key: _unit_ranks(replace(asked, criterion=key)) for key in keys}
         return found, len(found[keys[0]]), catalogue.kind(recipe.granularity).many
-    return _ranks(asked, tuple(dict.fromkeys(keys)), count), kitchen.subject(recipe.subject).weights, "sampled weights"
+    key = asked, tuple(dict.fromkeys(keys)), count
+    if _ranks.known(*key) is None:
+        kitchen.wait_for(*(replace(asked, criterion=one) for one in key[1]))
+    return _ranks(*key), kitchen.subject(recipe.subject).weights, "sampled weights"
 
 
 def _unit_ranks(recipe: Recipe) -> np.ndarray:

@@ -19,10 +19,10 @@ from pruneviz.studio import admission, background, larder, orders, samples
 from pruneviz.studio.models import calibration_of, chance, heavy, offers, pace, structure, subject
 from pruneviz.studio.order import Order
 from pruneviz.studio.samples import shipped, shipped_of
-from pruneviz.studio.standings import PATIENT, known, mask, standing_of
+from pruneviz.studio.standings import PATIENT, known, mask, standing_of, wait_for
 
 __all__ = ["calibration_of", "chance", "heavy", "known", "mask", "offers", "pace", "shipped", "shipped_of", "standing_of",
-           "structure", "subject"]  # fmt: skip
+           "structure", "subject", "wait_for"]  # fmt: skip
 
 FEW = 32
 """Calibration samples that a page runs through a heavy model by itself; it says of how many its numbers are."""
@@ -91,11 +91,21 @@ def workspace_of(recipe: Recipe):
     return workspace(recipe.subject, aside, recipe.seed if aside else 0, recipe.device)
 
 
-def report(recipe: Recipe) -> Report:
-    """The Report of a Recipe, measured; of a heavy model the best so far, which says of how many samples it is."""
+def report(recipe: Recipe, panel: str = "") -> Report:
+    """The Report of a Recipe, measured; of a heavy model the best so far, which says of how many samples it is.
+
+    What a page measures beside the setting of the strip has a `panel` of its own: it is not to take the strip's turn.
+    """
     if heavy(recipe.subject):
-        return orders.first(job_part(recipe), "measure")
+        return orders.first(job_part(recipe), "measure", panel=panel)
     return _report(measured_part(recipe))
+
+
+def whole_report(recipe: Recipe, panel: str) -> Report:
+    """The Report of a Recipe on all samples, however long it takes: for what is compared, or kept."""
+    if heavy(recipe.subject):
+        return orders.finished(job_part(recipe), "measure", panel=panel)
+    return report(recipe)
 
 
 def ordered(recipe: Recipe) -> Order:
@@ -115,10 +125,10 @@ def _report(recipe: Recipe) -> Report:
     return evaluate.evaluate(subject(recipe.subject), recipe, standing_of(recipe), workspace_of(recipe))
 
 
-def first_report(recipe: Recipe) -> Report:
+def first_report(recipe: Recipe, panel: str = "") -> Report:
     """The Report for the shared strip: from the shipped curves while torch is still loading, measured afterwards."""
     found = None if warm() else samples.report(recipe)
-    return found or report(recipe)
+    return found or report(recipe, panel)
 
 
 @larder.kept(4)

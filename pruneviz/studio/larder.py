@@ -173,7 +173,13 @@ class Larder:
             return jar.value if jar is not None and jar.ready else None
 
     def _forget(self, step: str, arguments: tuple, only: Jar | None = None) -> None:
+        """Keeps a result of a step no longer; all of its results where no arguments are named."""
         with self._lock:
+            if not arguments:
+                for shelf in self._shelves.values():
+                    for jar in shelf.jars.pop(step, {}).values():
+                        shelf.discount(jar)
+                return
             shelf = self._shelves.get(_model(arguments))
             jar = shelf.jars.get(step, {}).get(arguments) if shelf else None
             if jar is not None and only in (None, jar):

@@ -12,20 +12,23 @@ import os
 import re
 import threading
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
+from itertools import count
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from pruneviz import plain
 from pruneviz.caps import Caps
-from pruneviz.studio import folders
+from pruneviz.studio import folders, holdings
+from pruneviz.studio.holdings import File, Held, Visitor
 
 PREFIX = "own:"
 _REFERENCE = re.compile(r"own:[0-9a-f]{24}")
 _PLACE = re.compile(r"(?:model|data|tokenizer)/[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _CHUNK = 1 << 20
+_ELSEWHERE = ("root", "download")
 
 
 class Full(ValueError):
@@ -34,54 +37,13 @@ class Full(ValueError):
     code = "held-bytes"
 
 
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file that somebody brought: what they call it, its content's sha256, its size, and where it lies.
-
-    A file that was uploaded lies with us; one that was named by its path stays where it is and is only pointed at.
-    """
-
-    name: str
-    sha256: str
-    bytes: int
-    path: Path
-    ours: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A model in the library: its card as a table, its files by the places that the card gives them, and the hashes that
-    its Subject says of itself once it was read."""
-
-    reference: str
-    table: Mapping[str, Any]
-    files: Mapping[str, File]
-    sha256: str = ""
-    data_sha256: str = ""
-
-    @property
-    def title(self) -> str:
-        return plain.one_line(self.table.get("name", self.reference), 80)
-
-
-@dataclass
-class _Visitor:
-    """What one visitor has: models from the one used longest ago to the latest, the one they are trying, files that are in
-    no model yet, open tabs, and when the last tab went."""
-
-    models: OrderedDict[str, None] = field(default_factory=OrderedDict)
-    trial: str = ""
-    drafts: set[str] = field(default_factory=set)
-    tabs: set[str] = field(default_factory=set)
-    gone: float = 0.0
-
-
 _lock = threading.RLock()
-_visitors: dict[str, _Visitor] = {}
+_visitors: dict[str, Visitor] = {}
 _models: dict[str, Held] = {}
 _stamps: dict[str, tuple] = {}
 _files: dict[str, File] = {}
-_coming = [0]
+_coming: Counter[str] = Counter()
+_claims = count(1)
 _listeners: list[Callable[[str], None]] = []
 
 
@@ -90,16 +52,29 @@ def is_own(reference: str) -> bool:
     return reference.startswith(PREFIX)
 
 
-def keep(owner: str, name: str, stream: BinaryIO, caps: Caps) -> File:
-    """Takes an uploaded file in: written once, named by its content. `Full` where it is too large or nothing fits."""
+def portable(table: Mapping[str, Any]) -> dict[str, Any]:
+    """A card without what is about one machine only: where a published data set lies, and whether it may be fetched."""
+    data = table.get("data")
+    if not isinstance(data, Mapping):
+        return dict(table)
+    return {**table, "data": {key: one for key, one in data.items() if key not in _ELSEWHERE}}
+
+
+def keep(owner: str, name: str, stream: BinaryIO, caps: Caps, tab: str = "") -> File:
+    """Takes an uploaded file in: written once, named by its content. `Full` where it is too large or nothing fits.
+
+    It stays while a model needs it; until then, while `tab` is open and the visitor does not let it go.
+    """
     size = stream.seek(0, os.SEEK_END)
     stream.seek(0)
-    _reserve(plain.file_name(name), size, caps)
+    _reserve(owner, plain.file_name(name), size, caps)
     try:
-        return _kept(owner, plain.file_name(name), stream, size)
+        return _kept(owner, plain.file_name(name), stream, (size, tab))
     finally:
         with _lock:
-            _coming[0] -= size
+            _coming[owner] -= size
+            if not _coming[owner]:
+                del _coming[owner]
 
 
 def refer(path: Path) -> File:
@@ -111,10 +86,10 @@ def refer(path: Path) -> File:
 
 
 def let_go(owner: str, files: Mapping[str, File]) -> None:
-    """Gives back files that a visitor brought and wants no longer; those that a model needs stay with the model."""
+    """Gives back files that a visitor brought and wants no longer; what a model or another of their drafts needs stays."""
     with _lock:
         if owner in _visitors:
-            _visitors[owner].drafts -= {one.sha256 for one in files.values()}
+            holdings.drop_claims(_visitors[owner], files)
         _sweep_files()
 
 
@@ -134,25 +109,34 @@ def lay(owner: str, table: Mapping[str, Any], files: Mapping[str, File], identif
                 folders.move(folder, _folder(reference))
                 _models[reference] = Held(reference, dict(table), dict(files))
                 _stamps[reference] = _stamp(_models[reference])
-            _visitor(owner).trial = reference
+            here = _visitor(owner)
+            here.trial, here.files[reference] = reference, dict(files)
             forgotten = _sweep_models()
+            _sweep_files()
     _tell(forgotten)
     return reference
 
 
-def take(owner: str, reference: str, hashes: tuple[str, str], caps: Caps) -> tuple[str, ...]:
-    """The model that a visitor tried becomes theirs. The titles of those that made room: the ones used longest ago."""
+def take(
+    owner: str, reference: str, hashes: tuple[str, str], caps: Caps, turn: Callable[[], None] = lambda: None
+) -> tuple[str, ...]:
+    """The model that a visitor tried becomes theirs. The titles of those that made room: the ones used longest ago.
+
+    `turn` turns the page to it once it is theirs. Where either fails, all is as it was.
+    """
+    known = _hold(owner, reference)
+    try:
+        turn()
+    except BaseException:
+        if not known:
+            _put_back(owner, reference)
+        raise
     with _lock:
-        if reference not in _models:
-            raise KeyError(f"{reference} was given back meanwhile: bring the files again")
-        _models[reference] = replace(_models[reference], sha256=hashes[0], data_sha256=hashes[1])
         here = _visitor(owner)
-        here.trial = ""
-        here.models[reference] = None
-        here.models.move_to_end(reference)
-        dropped = [here.models.popitem(last=False)[0] for _ in range(len(here.models) - caps.models)]
-        titles = tuple(_models[one].title for one in dropped)
-        here.drafts -= {one.sha256 for one in _models[reference].files.values()}
+        _models[reference] = replace(_models[reference], sha256=hashes[0], data_sha256=hashes[1])
+        here.trial = "" if here.trial == reference else here.trial
+        titles = tuple(_models[one].title for one in holdings.make_room(here, caps, _files))
+        holdings.drop_claims(here, here.files[reference])
         forgotten = _sweep_models()
         _sweep_files()
     _tell(forgotten)
@@ -178,16 +162,23 @@ def place(reference: str) -> Path | None:
 
 
 def changed(reference: str) -> list[str]:
-    """Reads all files of a model again: the names of those whose content is no longer what it was."""
+    """Reads all files of a model again: the names, as its card has them, of those whose content is no longer what it was."""
     held = _models.get(reference)
     if held is None:
         return [reference]
-    return [one.name for at, one in held.files.items() if _hash(_folder(reference) / at) != one.sha256]
+    return [PurePosixPath(at).name for at, one in held.files.items() if _hash(_folder(reference) / at) != one.sha256]
 
 
-def facts(reference: str) -> Held | None:
-    """What is known of a model: its card, its files and their hashes."""
-    return _models.get(reference)
+def facts(reference: str, owner: str = "") -> Held | None:
+    """What is known of a model: its card, its files and their hashes. Files are called as `owner` calls them."""
+    with _lock:
+        held, here = _models.get(reference), _visitors.get(owner)
+        files = here.files.get(reference) if here is not None else None
+    if held is None:
+        return None
+    # Nobody hears what another visitor called the same file.
+    nameless = {at: replace(one, name=PurePosixPath(at).name) for at, one in held.files.items()}
+    return replace(held, files=nameless if files is None else files)
 
 
 def listed(owner: str) -> dict[str, str]:
@@ -215,6 +206,8 @@ def leave(owner: str, tab: str, seconds: float) -> None:
         if here is None or tab not in here.tabs:
             return
         here.tabs.discard(tab)
+        here.drafts = {claim: one for claim, one in here.drafts.items() if one[1] != tab}
+        _sweep_files()
         if here.tabs:
             return
         here.gone = since = time.monotonic()
@@ -243,8 +236,8 @@ def held_bytes() -> int:
         return sum(one.bytes for one in _files.values())
 
 
-def _kept(owner: str, name: str, stream: BinaryIO, size: int) -> File:
-    digest = hashlib.sha256()
+def _kept(owner: str, name: str, stream: BinaryIO, about: tuple[int, str]) -> File:
+    digest, (size, tab) = hashlib.sha256(), about
     with folders.arriving() as (target, path):
         while piece := stream.read(_CHUNK):
             digest.update(piece)
@@ -254,28 +247,56 @@ def _kept(owner: str, name: str, stream: BinaryIO, size: int) -> File:
         with _lock:
             if sha256 not in _files or not _files[sha256].path.is_file():
                 _files[sha256] = File(name, sha256, size, folders.settle(path, sha256))
-            _visitor(owner).drafts.add(sha256)
-            return replace(_files[sha256], name=name)
+            claim = next(_claims)
+            _visitor(owner).drafts[claim] = (sha256, tab)
+            return replace(_files[sha256], name=name, claim=claim)
 
 
-def _reserve(name: str, size: int, caps: Caps) -> None:
+def _reserve(owner: str, name: str, size: int, caps: Caps) -> None:
     """Counts a file that is coming, if it may."""
     elsewhere = "or run PruneViz on your own machine"
     if size > caps.upload_bytes:
         most = plain.size(caps.upload_bytes)
         raise Full(f"{name} has {plain.size(size)}; one file may have {most} here: give a smaller one, {elsewhere}")
     with _lock:
-        if held_bytes() + _coming[0] + size > caps.held_bytes:
+        here = _visitors.get(owner) or Visitor()
+        if holdings.loose_bytes(here, _files) + _coming[owner] + size > holdings.share(caps):
+            most = plain.size(holdings.share(caps))
+            raise Full(
+                f"{name} does not fit: you may give {most} here that no model of yours uses yet: let go of what you do not "
+                f"need with «Another model» or «Other data», {elsewhere}"
+            )
+        if held_bytes() + _coming.total() + size > caps.held_bytes:
             most = plain.size(caps.held_bytes)
             raise Full(
                 f"{name} does not fit: this server keeps at most {most} for all its visitors together, and is full just "
                 f"now: come back later, {elsewhere}"
             )
-        _coming[0] += size
+        _coming[owner] += size
 
 
-def _visitor(owner: str) -> _Visitor:
-    return _visitors.setdefault(owner, _Visitor())
+def _hold(owner: str, reference: str) -> bool:
+    """The model is the visitor's and cannot go; whether it was before."""
+    with _lock:
+        here = _visitor(owner)
+        if reference not in _models or reference not in (*here.models, here.trial):
+            raise KeyError(f"{reference} was given back meanwhile: bring the files again")
+        known = reference in here.models
+        here.models[reference] = None
+        here.models.move_to_end(reference)
+        return known
+
+
+def _put_back(owner: str, reference: str) -> None:
+    with _lock:
+        _visitor(owner).models.pop(reference, None)
+        forgotten = _sweep_models()
+        _sweep_files()
+    _tell(forgotten)
+
+
+def _visitor(owner: str) -> Visitor:
+    return _visitors.setdefault(owner, Visitor())
 
 
 def _forget(owner: str, since: float) -> None:
@@ -289,6 +310,8 @@ def _forget(owner: str, since: float) -> None:
 
 def _sweep_models() -> list[str]:
     """Removes the models that nobody holds or tries, and says which."""
+    for here in _visitors.values():
+        here.files = {one: files for one, files in here.files.items() if one in here.models or one == here.trial}
     wanted = {one for here in _visitors.values() for one in (*here.models, here.trial)}
     forgotten = [one for one in _models if one not in wanted]
     for one in forgotten:
@@ -299,7 +322,7 @@ def _sweep_models() -> list[str]:
 
 
 def _sweep_files() -> None:
-    wanted = {sha256 for here in _visitors.values() for sha256 in here.drafts}
+    wanted = {sha256 for here in _visitors.values() for sha256, _ in here.drafts.values()}
     wanted |= {one.sha256 for held in _models.values() for one in held.files.values()}
     for sha256 in [one for one in _files if one not in wanted]:
         folders.remove(_files.pop(sha256).path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from pruneviz import plain
@@ -33,7 +35,8 @@ def absent(recipe: Recipe) -> bool:
 
 def seal(recipe: Recipe) -> Recipe:
     """The Recipe as a link carries it."""
-    held = library.facts(recipe.subject) if library.is_own(recipe.subject) else None
+    held = library.facts(recipe.subject, visitor.name()) if library.is_own(recipe.subject) else None
+    held = replace(held, table=library.portable(held.table)) if held is not None else None
     return travel.sealed(recipe, hashes(recipe.subject, now=kitchen.warm()), held)
 
 

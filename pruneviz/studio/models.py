@@ -24,12 +24,15 @@ def subject(name: str):
         return replace(code.load(name), name=name)
     if not library.is_own(name):
         return card.load(name)
-    place, changed = admission.place(name), library.changed(name)
+    place, changed, held = admission.place(name), library.changed(name), library.facts(name)
     if changed:
         files = ", ".join(plain.one_line(one) for one in changed)
         raise gate.SubjectError(f"{files} is no longer the file that was brought: bring it again", "changed")
+    card.named(held.table if held is not None else {})  # whoever wrote the card: it leads nowhere outside of its folder
     # What was brought stays within the caps, however little of it is unpacked yet.
-    return replace(card.load(place, gate.limits(house_rules.caps())), name=name)
+    found = replace(card.load(place, gate.limits(house_rules.caps())), name=name)
+    orders.shown(name, (found.sha256, found.data_sha256))
+    return found
 
 
 def forget(name: str) -> None:

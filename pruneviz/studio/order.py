@@ -19,7 +19,7 @@ class Order:
     """One piece of heavy work as visitors see it: the latest result, and whether more will come.
 
     `state` is "open", "done", "cancelled" or "failed"; `version` grows with every result. `stopped` are those who cancelled
-    it: for them nothing more is asked until they say so.
+    it: for them nothing more is asked until they say so. `refused` is what the queue told whom, and nobody else's business.
     """
 
     kind: str
@@ -33,6 +33,7 @@ class Order:
     trouble: str = ""
     ticket: Ticket | None = None
     stopped: set[str] = field(default_factory=set)
+    refused: dict[str, str] = field(default_factory=dict)
     drawn: dict[str, int] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -17,7 +17,7 @@ import streamlit as st
 
 from pruneviz.recipe import Recipe
 from pruneviz.report import Curve
-from pruneviz.studio import admission, background, house_rules, larder, visitor
+from pruneviz.studio import admission, background, house_rules, larder, library, visitor
 from pruneviz.studio.order import Order
 
 if TYPE_CHECKING:
@@ -43,14 +43,22 @@ def _order(recipe: Recipe, kind: str, nodes: tuple) -> Order:
 
 
 _watched: dict[str, dict[tuple[str, str], Order]] = {}
+_looked: dict[str, set[tuple[str, str]]] = {}
 _cards: dict[str, str] = {}
+_shown: dict[str, tuple[str, str]] = {}
 _guard = threading.Lock()
+_making = threading.Lock()
 _telling = threading.local()
 
 
-@cache
 def queue() -> Queue:
-    """The one queue of this server."""
+    """The one queue of this server, however many ask for it first."""
+    with _making:
+        return _queue()
+
+
+@cache
+def _queue() -> Queue:
     from pruneviz.runs.queue import Queue
 
     return Queue(house_rules.caps())
@@ -71,9 +79,10 @@ def look(recipe: Recipe, kind: str, nodes: tuple = (), panel: str = "") -> Order
     order.collect()
     with order.lock:
         if not order.over and me not in order.stopped:
-            _ask(order, f"{me}/{panel}" if panel else me)
+            _ask(order, me, f"{me}/{panel}" if panel else me)
     with _guard:
         _watched.setdefault(me, {})[kind, panel] = order
+        _looked.setdefault(me, set()).add((kind, panel))
     order.drawn[me] = order.version
     return order
 
@@ -86,41 +95,59 @@ def known(recipe: Recipe, kind: str, nodes: tuple = ()) -> bool:
     return order is not None and order.state == "done"
 
 
-def _ask(order: Order, me: str) -> None:
+def _ask(order: Order, me: str, watcher: str) -> None:
     from pruneviz.runs.queue import QueueFull
 
     try:
-        order.ticket = queue().watch(order.ticket.job if order.ticket else _job(order), me)
+        order.ticket = queue().watch(order.ticket.job if order.ticket else _job(order), watcher)
         order.state, order.trouble = "open", ""
+        order.refused.pop(me, None)
     except QueueFull as problem:
-        order.trouble = str(problem)
+        order.refused[me] = str(problem)
+
+
+def why(order: Order) -> str:
+    """Why this visitor gets nothing of an order, in a sentence; empty where nothing is wrong with it."""
+    return order.refused.get(who()) or order.trouble
 
 
 def _job(order: Order) -> Job:
     """What the worker is told: of a curve, only the points that are not there yet."""
+    from pruneviz.engine.sources import limits
     from pruneviz.runs.jobs import Job
 
     nodes = order.nodes
     if isinstance(order.latest, Curve):
         there = {point.amount for point in order.latest.points if not point.partial}
         nodes = tuple(amount for amount in nodes if amount not in there)
-    card = _cards[order.recipe.subject] = admission.place(order.recipe.subject)
-    return Job(order.kind, order.recipe, card, nodes, keep=order.kind in LONG)
+    name = order.recipe.subject
+    card = _cards[name] = admission.place(name)
+    own = library.is_own(name)
+    # What was brought is read there within the same bounds as here, and it has to be the very same.
+    return Job(
+        order.kind, order.recipe, card, nodes, keep=order.kind in LONG,
+        limits=limits.limits(house_rules.caps()) if own else None, expects=_shown.get(name) if own else None,
+    )  # fmt: skip
+
+
+def shown(name: str, hashes: tuple[str, str]) -> None:
+    """A model was loaded here, with these hashes of its weights and its data: the worker is to measure no other."""
+    _shown[name] = hashes
 
 
 def first(recipe: Recipe, kind: str, nodes: tuple = (), panel: str = "") -> Any:
     """The latest result of an order, once there is one. Whoever waits on a page can click elsewhere meanwhile."""
     order = wait(lambda: look(recipe, kind, nodes, panel), lambda one: one.latest is not None)
     if order.latest is None:
-        raise ValueError(order.trouble or "it was cancelled before anything was measured")
+        raise ValueError(why(order) or "it was cancelled before anything was measured")
     return order.latest
 
 
-def finished(recipe: Recipe, kind: str, told: Callable[[int, int], None] | None = None) -> Any:
+def finished(recipe: Recipe, kind: str, told: Callable[[int, int], None] | None = None, panel: str = "") -> Any:
     """The last result of an order, waited for; `told(done, all)` hears how far it is."""
 
     def asked() -> Order:
-        order = look(recipe, kind)
+        order = look(recipe, kind, panel=panel)
         progress = order.ticket.progress if order.ticket else None
         if told and progress:
             told(*map(int, progress))
@@ -128,7 +155,7 @@ def finished(recipe: Recipe, kind: str, told: Callable[[int, int], None] | None 
 
     order = wait(asked, lambda one: one.state == "done")
     if order.state != "done":
-        raise ValueError(order.trouble or "it was cancelled")
+        raise ValueError(why(order) or "it was cancelled")
     return order.latest
 
 
@@ -138,7 +165,7 @@ def wait(asked: Callable[[], Order], enough: Callable[[Order], bool]) -> Order:
     while True:
         order = asked()
         ticket = order.ticket
-        if enough(order) or ticket is None or background.closing():
+        if enough(order) or ticket is None or who() in order.stopped or background.closing():
             return order
         if tell is not None:
             tell()
@@ -160,11 +187,19 @@ def telling(tell: Callable[[], None]) -> Iterator[None]:
 def mine() -> list[Order]:
     """What this tab looks at, the most urgent first."""
     with _guard:
-        found = list(_watched.get(who(), {}).values())
+        found = list(dict.fromkeys(_watched.get(who(), {}).values()))  # several panels may look at the same
     for order in found:
         order.collect()
     kinds = ("measure", "sweep", "stand", "curve")
     return sorted(found, key=lambda one: kinds.index(one.kind) if one.kind in kinds else len(kinds))
+
+
+def on_page(order: Order) -> bool:
+    """Whether the page of this tab, as it stands, has looked at an order; else it is of a page before."""
+    me = who()
+    with _guard:
+        here = _watched.get(me, {})
+        return any(here.get(place) is order for place in _looked.get(me, ()))
 
 
 def attend(subject: str) -> None:
@@ -173,8 +208,21 @@ def attend(subject: str) -> None:
     if visitor.tab():
         _tab(me)
     with _guard:
+        _looked[me] = set()
+    _leave(me, lambda _place, order: order.recipe.subject != subject)
+
+
+def tidy() -> None:
+    """The page stands: what was measured for a panel that is on it no more may end."""
+    me = who()
+    looked = _looked.get(me, set())
+    _leave(me, lambda place, _order: place[0] == "measure" and bool(place[1]) and place not in looked)
+
+
+def _leave(me: str, unwanted: Callable[[tuple[str, str], Order], bool]) -> None:
+    with _guard:
         here = _watched.get(me, {})
-        left = [place for place, order in here.items() if order.recipe.subject != subject]
+        left = [place for place, order in here.items() if unwanted(place, order)]
         gone = [(panel, here.pop((kind, panel))) for kind, panel in left]
     for panel, order in gone:
         if order.ticket is not None:
@@ -215,12 +263,14 @@ def _gone(me: str) -> None:
     """A tab is closed: what nobody else waits for ends, some of it after a while."""
     with _guard:
         known = _watched.pop(me, None)
+        _looked.pop(me, None)
     if known is not None:
         queue().gone(me)
 
 
 def forget(name: str) -> None:
     """Nobody may see a model any more: the worker gives back what it keeps of it."""
+    _shown.pop(name, None)
     card = _cards.pop(name, None)
     if card is not None:
         queue().forget(card)

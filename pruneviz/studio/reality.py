@@ -21,7 +21,7 @@ import streamlit as st
 
 from pruneviz import truth_file
 from pruneviz.recipe import Recipe
-from pruneviz.studio import background, bench, kitchen, larder
+from pruneviz.studio import admission, background, bench, kitchen, larder
 from pruneviz.truths import Truth, plain
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,7 +108,10 @@ def _measure(found: Measuring) -> None:
 def _run(found: Measuring) -> None:
     environment = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
-    command = [sys.executable, "-m", "pruneviz", *arguments(found.recipe), f"--seconds={SECONDS}", "--stream"]
+    # For the command a model that was brought is a folder; on the page it keeps its name.
+    place = admission.place(found.recipe.subject)
+    asked = arguments(replace(found.recipe, subject=place))
+    command = [sys.executable, "-m", "pruneviz", *asked, f"--seconds={SECONDS}", "--stream"]
     with tempfile.TemporaryFile() as errors:
         worker = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=errors)
         background.start("reality-guard", _guard, found, worker)
@@ -119,7 +122,8 @@ def _run(found: Measuring) -> None:
         if worker.wait() and not (found.stopped or found.left):
             errors.seek(0)
             last = errors.read()[-2000:].decode("utf-8", "replace").strip().splitlines()[-1:] or ["it ended without a word"]
-            found.trouble = f"The measurement ended early: {plain(last[0].removeprefix('pruneviz: '))}"
+            last = last[0].removeprefix("pruneviz: ").replace(place, found.recipe.subject)
+            found.trouble = f"The measurement ended early: {plain(last)}"
 
 
 def _guard(found: Measuring, worker: subprocess.Popen) -> None:

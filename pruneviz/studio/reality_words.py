@@ -5,6 +5,7 @@ from __future__ import annotations
 from pruneviz import findings, truths
 from pruneviz.charts.reality import even_at, less_time
 from pruneviz.recipe import Recipe
+from pruneviz.report import Score
 from pruneviz.studio import catalogue, kitchen
 from pruneviz.truths import CSR, DENSE, SEMI, SMALLER, ZEROS, Machine, Timed, Truth
 
@@ -98,14 +99,25 @@ def accuracy(recipe: Recipe, truth: Truth) -> str:
     """What both cost: as many parameters less is not as much accuracy less."""
     if recipe.granularity in catalogue.UNITS or not truth.smaller_granularity:
         return ""
-    zeros, smaller = kitchen.report(recipe).score, kitchen.report(_smaller(recipe, truth)).score
+    try:
+        zeros, smaller = kitchen.report(recipe).score, kitchen.report(_smaller(recipe, truth), SMALLER).score
+    except ValueError as problem:  # of a heavy model it is asked of the worker, and can be cancelled
+        return f"**Speed is not all**, but what it costs is not known: {str(problem).rstrip('.')}."
     if zeros.correct is None:
         ends = f"{zeros.metric} {zeros.value:.2f} with the zeros, {smaller.value:.2f} in the smaller network"
     else:
         ends = (
             f"{findings.percent(zeros.value)} right with the zeros, {findings.percent(smaller.value)} in the smaller network"
         )
-    return f"**Speed is not all:** {ends}, one shot, without fine-tuning, on {zeros.n:,} held-out samples."
+    return f"**Speed is not all:** {ends}, one shot, without fine-tuning, on {_seen(zeros, smaller)}."
+
+
+def _seen(zeros: Score, smaller: Score) -> str:
+    """On how many samples both were measured, or how far they are."""
+    if not (zeros.partial or smaller.partial):
+        return f"{zeros.n:,} held-out samples"
+    counts = " and ".join(f"{count:,}" for count in dict.fromkeys((zeros.n, smaller.n)))
+    return f"{counts} of {max(zeros.of, smaller.of):,} held-out samples so far"
 
 
 def _smaller(recipe: Recipe, truth: Truth) -> Recipe:

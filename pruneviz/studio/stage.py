@@ -12,6 +12,9 @@ from pruneviz.report import Curve, Report
 from pruneviz.studio import bench, catalogue, curves, kitchen, panels, show, words
 from pruneviz.studio.scrubber import scrubber
 
+BESIDE = "beside"
+"""Patterns are measured beside the setting of the strip, not instead of it."""
+
 
 def curve_of(recipe: Recipe) -> Curve | None:
     """The curve that the slider rides on; a pattern has no amounts to choose from, and no curve."""
@@ -51,13 +54,17 @@ def hero(recipe: Recipe, report: Report, curve: Curve | None, *, challenges: boo
 
 
 def _patterns(recipe: Recipe) -> None:
-    rows = {name: pair(replace(recipe, granularity=name)) for name in catalogue.patterns(recipe.granularity)}
+    try:
+        rows = {name: pair(replace(recipe, granularity=name)) for name in catalogue.patterns(recipe.granularity)}
+    except ValueError as problem:  # of a heavy model they are asked of the worker, and can be cancelled
+        st.info(f"The patterns are not compared: {problem}")
+        return
     show.chart(pattern_charts.patterns(rows, recipe.granularity), key="patterns")
     st.markdown(words.patterns())
 
 
 def pair(recipe: Recipe) -> tuple[Report, Report]:
-    """A pattern's Report, and that of as many weights removed wherever they are smallest."""
-    one = kitchen.report(catalogue.fitting(recipe))
+    """A pattern's Report, and that of as many weights removed wherever they are smallest; both of all samples."""
+    one = kitchen.whole_report(catalogue.fitting(recipe), BESIDE)
     free = replace(recipe, granularity="weight", scope="layer", amount=one.sparsity, overrides=(), spared=())
-    return one, kitchen.report(free)
+    return one, kitchen.whole_report(free, BESIDE)

@@ -20,6 +20,7 @@ def standing_of(recipe: Recipe, told: Callable[[int, int], None] | None = None):
     """Where every weight or unit stands; `told(done, all)` hears how far a criterion is that goes unit by unit."""
     key = _stands_on(recipe)
     if recipe.criterion not in PATIENT:
+        wait_for(recipe)
         return _standing(key)
     place = _place(_scored_by(key))
     if place.scores is None and heavy(key.subject):
@@ -34,11 +35,29 @@ def standing_of(recipe: Recipe, told: Callable[[int, int], None] | None = None):
     return place.standings[key]
 
 
+def wait_for(*recipes: Recipe) -> None:
+    """Waits for what the worker has to find before units or weights of these stand. To be asked before a jar of the larder
+    is opened: whoever waits inside one has no word for those who want the same, and lets them wait without a way out."""
+    for recipe in recipes:
+        key = _stands_on(recipe)
+        if recipe.criterion in PATIENT:
+            if heavy(key.subject):
+                standing_of(recipe)
+        elif _of_worker(key) and _standing.known(key) is None:
+            orders.finished(key, "stand")
+
+
+def _of_worker(key: Recipe) -> bool:
+    from pruneviz.engine import criterion
+
+    return criterion.find(key.criterion).needs_data and heavy(key.subject)
+
+
 @larder.kept(24)
 def _standing(recipe: Recipe):
-    from pruneviz.engine import criterion, evaluate, restand
+    from pruneviz.engine import evaluate, restand
 
-    if criterion.find(recipe.criterion).needs_data and heavy(recipe.subject):
+    if _of_worker(recipe):  # what `wait_for` waited for
         return restand.restand(subject(recipe.subject), recipe, orders.finished(recipe, "stand"))
     return evaluate.stand(subject(recipe.subject), recipe)
 

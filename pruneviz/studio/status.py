@@ -70,9 +70,10 @@ def telling(line: DeltaGenerator) -> Iterator[None]:
         drawn[0].empty()
 
 
-def newest(report: Report) -> Report:
-    """The Report of the setting on screen by now, of more samples than the one given."""
-    found = [order.latest for order in orders.mine() if order.kind == "measure"]
+def newest(recipe: Recipe, report: Report) -> Report:
+    """The Report of this very setting by now, of more samples than the one given."""
+    wanted = kitchen.job_part(recipe)
+    found = [order.latest for order in orders.mine() if order.kind == "measure" and order.recipe == wanted]
     return next((one for one in found if isinstance(one, Report)), report)
 
 
@@ -91,7 +92,8 @@ def _living(drawn: float) -> None:
     found = orders.mine()
     _draw(found)
     fresh = [order for order in found if _fresh(order)]
-    due = any(not _runs(order) for order in fresh) or (fresh and time.monotonic() - drawn > REDRAW)
+    over = not any(_runs(order) for order in found) or any(not _runs(order) for order in fresh)
+    due = over or (fresh and time.monotonic() - drawn > REDRAW)
     if due and not bench.covered():
         st.rerun()
 
@@ -122,8 +124,9 @@ def _runs(order: Order) -> bool:
 
 
 def _fresh(order: Order) -> bool:
-    """Whether more is known than the page shows: it may have come while the page was being drawn."""
-    return order.version != order.drawn.get(orders.who())
+    """Whether more is known than the page shows: it may have come while the page was being drawn. What only a page before
+    showed is nothing to draw this one anew for, again and again."""
+    return orders.on_page(order) and order.version != order.drawn.get(orders.who())
 
 
 def _ended(order: Order) -> bool:
@@ -194,6 +197,7 @@ def ended_words(found: list[Order]) -> str:
 
 
 def _gave_up(order: Order) -> str:
-    if order.trouble:
-        return f"{order.trouble[:1].upper()}{order.trouble[1:].rstrip('.')}."
+    said = orders.why(order)
+    if said:
+        return f"{said[:1].upper()}{said[1:].rstrip('.')}."
     return f"Cancelled at step {order.steps}, before anything was measured."

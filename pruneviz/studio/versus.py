@@ -42,8 +42,12 @@ def names() -> dict[str, str]:
 def sliders(recipe: Recipe) -> None:
     """A live slider for each criterion, and their curves in one chart; at N:M a row for each."""
     if ":" in recipe.granularity:
-        rows = {names()[key]: stage.pair(replace(recipe, criterion=key)) for key in catalogue.order(recipe.granularity)}
         st.title(words.compared_patterns(recipe.granularity), anchor=False)
+        try:
+            rows = {names()[key]: stage.pair(replace(recipe, criterion=key)) for key in catalogue.order(recipe.granularity)}
+        except ValueError as problem:  # of a heavy model they are asked of the worker, and can be cancelled
+            st.info(f"The criteria are not compared: {problem}")
+            return
         show.chart(pattern_charts.patterns(rows, names()[recipe.criterion]), key="patterns")
         return
     with st.spinner(f"Scoring and measuring {len(catalogue.order(recipe.granularity))} criteria …"):

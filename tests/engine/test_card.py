@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from pruneviz.engine.sources import architecture, card, digits
+from pruneviz.engine.sources import architecture, card, card_files, digits
 from pruneviz.engine.sources.card import SubjectError, from_table, load, samples
 from pruneviz.engine.training.sample import correct
 
@@ -252,6 +252,13 @@ def test_a_card_that_is_not_text_gets_one_sentence(tmp_path):
     assert "UTF-8" in refused(tmp_path)
 
 
+def test_where_a_server_keeps_a_model_is_not_said(tmp_path):
+    """A model that somebody brought, and that is gone: the sentence has its name, and not its place."""
+    with pytest.raises(SubjectError, match="unknown subject '0123456789ab'; there are ") as caught:
+        card.load(tmp_path / "store" / "0123456789ab")
+    assert "store" not in str(caught.value) and str(tmp_path) not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "reference", ["", "nonsense", "/no/such/place", "nul\0byte", "x" * 5000, "~nobody/here", "<img src=x>", "../.."]
 )
@@ -489,18 +496,19 @@ def test_an_identity_is_made_of_what_the_files_hold_wherever_they_lie(own, tmp_p
         {"data": {"file": "data.npz", "labels": "../y.npz"}},
         {"architecture": {"build": "transformers", "config": "../config.json"}},
         {"removal": "../removal.json"},
-        {"data": {"set": "torchvision:CIFAR10", "root": "/"}},
+        {"data": {"file": "data.npz", "tokenizer": "C:/tokenizer"}},
+        {"data": {"file": "..\\data.npz"}},
+        {"weights": "/etc/shards.safetensors.index.json"},
     ],
 )
-def test_a_card_that_somebody_brought_names_only_what_lies_beside_it(own, change):
-    table = {"weights": "weights.safetensors", "architecture": {"build": "digits_mlp"}, "data": {"file": "data.npz"}}
-    card.inside(table, own)
+def test_a_card_that_somebody_brought_names_only_what_lies_beside_it(monkeypatch, change):
+    table = {"weights": "./weights.safetensors", "architecture": {"build": "digits_mlp"}, "data": {"file": "data.npz"}}
+    for module, name in ((card_files.plain, "is_folder"), (card_files.checkpoint, "shard_names")):
+        monkeypatch.setattr(module, name, lambda *_: pytest.fail("a disk was asked"))
+    assert card.named(table) == {"weights": "weights.safetensors", "data.file": "data.npz"}
     with pytest.raises(SubjectError, match="leads out of its folder") as caught:
-        card.inside({**table, **change}, own)
+        card.named({**table, **change})
     assert caught.value.code == "path"
-    (own / "link.safetensors").symlink_to("/etc/passwd")
-    with pytest.raises(SubjectError, match="leads out of its folder"):
-        card.inside({**table, "weights": "link.safetensors"}, own)
 
 
 def test_the_number_of_classes_is_read_off_the_head(tmp_path):

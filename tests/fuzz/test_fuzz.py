@@ -13,14 +13,14 @@ from tests.fuzz import run
 from tests.fuzz.formats import FORMATS
 from tests.fuzz.mutate import mutated
 
-SECONDS = 1.5
+SECONDS = 1.2
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_mutated_files_are_read_or_refused(name, tmp_path):
     outcome = run.run(name, 2_000, SECONDS, tmp_path, seed=1)
     assert not outcome.findings, outcome.findings[0]
-    assert outcome.executions >= 10
+    assert outcome.executions >= 5
     assert not any(code.startswith(("ended -11", "lost")) for code in outcome.codes), outcome.codes
 
 

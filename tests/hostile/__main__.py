@@ -7,6 +7,7 @@ before the file was brought; the child that reads PyTorch's files is bounded by 
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 
@@ -20,6 +21,8 @@ ENOUGH = 60
 
 def main(arguments: list[str]) -> int:
     warnings.simplefilter("error")
+    # A panic of a library in Rust would read its debug information for a trace: memory that no server spends.
+    os.environ["RUST_BACKTRACE"] = "0"
     chosen = [case for name, case in CASES.items() if all(part in name for part in arguments)]
     _warm()
     verdicts = []

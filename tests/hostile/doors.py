@@ -36,7 +36,7 @@ def table(path: Path) -> None:
 
 def tokenizer(path: Path) -> None:
     """The vocabulary, and a text that backtracking expressions do not like."""
-    encoder.read(path, LIMITS).pair(["a" * 30 + "b"], 16)
+    encoder.read(path, LIMITS).pairs([("a" * 30 + "b",)], 16)
 
 
 def whole_card(path: Path) -> None:

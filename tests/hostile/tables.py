@@ -81,10 +81,12 @@ WORDS = {"[UNK]": 0, "<img src=x onerror=alert(1)>": 1, "\u202e": 2}
 PADDING = {"strategy": {"Fixed": 1 << 40}, "direction": "Right", "pad_to_multiple_of": None, "pad_id": 0, "pad_type_id": 0,
            "pad_token": "a"}  # fmt: skip
 SLOW = {"type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Isolated", "invert": False}
+GROWING = {"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 100}
 TOKENIZERS: dict[str, tuple[tuple[str, ...], object]] = {
     "auto_map": ((INERT, "tokenizer"), tokenizer() | {"auto_map": {"AutoTokenizer": ["canary.Canary", None]}}),
     "unknown_kind": (("tokenizer",), tokenizer(model={"type": "Canary", "vocab": {}})),
     "slow_expression": ((INERT, "tokenizer"), tokenizer(pre_tokenizer=SLOW)),
+    "growing": (("child", "memory"), tokenizer(normalizer={"type": "Sequence", "normalizers": [GROWING] * 5})),
     "huge_padding": ((INERT, "tokenizer"), tokenizer(padding=PADDING)),
     "huge_number": (("tokenizer", INERT), tokenizer(model=numbered(4_000_000_000))),
     "negative": (("tokenizer",), tokenizer(model=numbered(-1))),

@@ -195,13 +195,18 @@ def test_others_survive_a_cancel_by_force(make, job):
 
 @pytest.mark.parametrize(
     "kind, sentence, code",
-    [("refuse", "there is no such layer; choose another", ""), ("broken", "an error of ours", "error")],
+    [
+        ("refuse", "there is no such layer; choose another", ""),
+        ("broken", "an error of ours", "error"),
+        ("lost", "No such file or directory", ""),
+    ],
 )
-def test_an_error_is_one_sentence(make, job, kind, sentence, code):
+def test_an_error_is_one_sentence(make, job, tmp_path, kind, sentence, code):
     queue = make()
     one = queue.watch(job(kind), "ann/1")
     assert one.wait(20) and one.state == "failed" and one.code == code
     assert one.trouble.startswith(sentence) and "\n" not in one.trouble and "secret" not in one.trouble
+    assert str(tmp_path) not in one.trouble  # where a server keeps files
     again = queue.watch(job(kind), "ann/1")
     assert again is not one and again.wait(20)  # what failed may be asked again
     unknown = queue.watch(Job("dance", Recipe(), "digits_mlp"), "ann/1")
@@ -216,6 +221,28 @@ def test_the_queue_has_an_end(make, job):
     assert queue.watch(tickets[2].job, "late/1") is tickets[2]  # joining needs no place
     queue.cancel(tickets[1])
     assert queue.watch(job("count", 5, 0.01), "last/1").position == 2
+
+
+def test_who_is_refused_keeps_what_there_was(make, job):
+    """What one looks at ends when something newer is let in, and not when it is refused."""
+    queue = make(queue=1)
+    running = queue.watch(job("count", 10_000, 0.01), "ann/1")
+    assert running.wait(20, lambda one: one.steps)
+    waiting = queue.watch(job("count", 10_001, 0.01), "bob/1")
+    with pytest.raises(QueueFull, match="1 jobs wait already"):
+        queue.watch(job("count", 5, 0.01), "ann/1")
+    assert running.watchers == {"ann/1"} and running.state == "running" and running.stop_by is None
+    # Who gives a place up for it is let in.
+    newer = queue.watch(job("count", 6, 0.01), "bob/1")
+    assert waiting.state == "cancelled" and newer.position == 1
+
+
+def test_one_visitor_may_change_the_last_of_many(make, job):
+    queue = make()
+    for tab in range(6):
+        queue.watch(job("count", 10_000 + tab, 0.01), f"ann/{tab}")
+    assert queue.watch(job("count", 10, 0.01), "ann/5").watchers == {"ann/5"}
+    assert len(queue.tickets()) == 6
 
 
 def test_one_visitor_does_not_fill_it(make, job):
@@ -280,6 +307,9 @@ def test_a_closed_queue_takes_nothing(make, job):
     assert (one.state, two.state) == ("cancelled", "cancelled")
     with pytest.raises(QueueFull, match="closing"):
         queue.watch(job("count", 1, 0), "ann/1")
+    # Tabs that close after that find nobody to wake.
+    queue.forget(one.job.card)
+    queue.gone("ann/1")
 
 
 def test_who_only_leaves_does_not_cost_the_others_their_worker(make, job):

@@ -86,3 +86,9 @@ def threads(job, worker, results):
     import torch
 
     yield Step(1, 1, (torch.get_num_threads(), os.nice(0), os.getppid()))
+
+
+def lost(job, worker, results):
+    """What the system says of a file that is not there."""
+    yield Step(1, 2)
+    open(job.card + ".gone", "rb").close()

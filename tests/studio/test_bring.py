@@ -16,6 +16,7 @@ from PIL import Image
 from safetensors.torch import load_file, save
 from streamlit.testing.v1 import AppTest
 
+from pruneviz.engine.export import toml
 from pruneviz.engine.sources import architecture
 from pruneviz.studio import house_rules, library
 from tests.studio.test_pages import ROOT, opened, strip
@@ -188,6 +189,7 @@ def test_what_cannot_be_read_is_one_sentence_and_what_was_given_stays(tmp_path):
         said = app.error[0].value
         assert "Traceback" not in said and "/tmp" not in said and "<img" not in said.replace("\\<", ""), said
         assert app.file_uploader, "the next file can be given at once"
+        assert not any(one.drafts for one in library._visitors.values()), "what was refused is not kept"
         give(app, "good.pth", state_dict())
         assert not app.error and usable(app), "the data that were given are still there"
     assert not (tmp_path / "canary").exists()
@@ -235,7 +237,7 @@ def test_class_folders_mean_what_somebody_says_and_never_what_their_order_says()
     app.button(key="bring-classes-use").click().run()
     assert not app.exception and not app.error and usable(app), shown(app)
     link = used(app)
-    held = library.facts(link["m"])
+    held = library.facts(link["m"], next(iter(library._visitors)))
     assert held.table["classes"] == ["grey", "dark", "=cmd()"] and held.table["data"]["file"] == "data/data.zip"
     assert held.files["data/data.zip"].name == "pictures.zip"
 
@@ -286,3 +288,53 @@ def test_a_path_on_ones_own_machine_will_do(tmp_path):
     app = with_digits(app)
     assert usable(app) and str(tmp_path) not in json.dumps(used(app))
     assert (tmp_path / "weights.pth").read_bytes() == state_dict()
+
+
+def test_a_model_of_the_hub_is_looked_up_before_it_is_fetched(monkeypatch):
+    from pruneviz.engine.sources import download, hub
+    from pruneviz.engine.sources.gate import SubjectError
+
+    commit, fetched = "0123456789" * 4, []
+    said = hub.Announced(commit, "apache-2.0", {"config.json": 1, "model.safetensors": 4_999_999})
+
+    def fetch(name, revision, how):
+        fetched.append((name, revision, how.most))
+        raise SubjectError("that is all", "test")
+
+    monkeypatch.setattr(hub, "announced", lambda name, revision, how: said)
+    monkeypatch.setattr(download, "hub", fetch)
+    monkeypatch.setattr(house_rules, "downloads", lambda: True)
+    monkeypatch.setattr(house_rules, "caps", lambda: house_rules.settings.Caps(upload_bytes=6_000_000))
+    app = dialog()
+    app.segmented_control(key="bring-model-way").set_value("name").run()
+    app.segmented_control(key="bring-source").set_value("transformers").run()
+    app.text_input(key="bring-hub").set_value("somebody/something").run()
+    assert app.button(key="bring-fetch").label == "Look it up"
+    app.button(key="bring-fetch").click().run()
+    assert not app.error and "5 MB, commit `0123456789" in shown(app) and "apache" in shown(app) and not fetched
+    assert app.button(key="bring-fetch").label == "Fetch this model"
+    app.button(key="bring-fetch").click().run()
+    assert fetched == [("somebody/something", commit, 6_000_000)] and app.error[0].value == "That is all"
+
+
+def test_other_data_for_a_card_leave_its_model_whole(tmp_path):
+    """The card's own data are one of the model's files: they stay while the model is being put together."""
+    from tests.studio import brought, heavy
+
+    heavy.card(tmp_path, 40)
+    table = {**brought.CARD, "weights": "w.safetensors", "data": {**brought.CARD["data"], "file": "data.npz"}}
+    text = toml.text(table).encode()
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        parts = {"subject.toml": text, "w.safetensors": MLP.read_bytes(), "data.npz": (tmp_path / "data.npz").read_bytes()}
+        for name, data in parts.items():
+            archive.writestr(f"mine/{name}", data)
+    app = give(dialog(), "mine.zip", out.getvalue())
+    assert not app.error and usable(app), shown(app)
+    app.button(key="bring-data-anew").click().run()
+    with_digits(app)
+    assert not app.error and usable(app), shown(app)
+    for name in ("One", "Another"):
+        put(app, "name in menus", name)
+        assert not app.error and usable(app), shown(app)
+    assert used(app)["m"].startswith("own:") and not any(one.drafts for one in library._visitors.values())

@@ -45,6 +45,7 @@ def test_the_worker_measures_the_whole_curve_and_its_points_are_those_of_a_repor
     assert [one.amount for one in whole.points] == sorted(curves.NODES)
     assert next(one for one in whole.points if one.amount == 0.5).value == kitchen.report(recipe).score.value
     curves.sweep(recipe)
+    orders.finished(kitchen.job_part(recipe, amount=0.0), "sweep")  # its one result is there a moment before its end
     orders.finished(kitchen.job_part(recipe), "measure")
     assert curves.known(recipe) and not curves.known(replace(recipe, amount=0.6))
     assert curves.baseline(recipe) is not None and curves.baseline(replace(recipe, criterion="random")) is None
@@ -76,7 +77,7 @@ def test_the_slider_is_told_which_points_are_of_fewer_samples():
 
 def test_a_report_of_the_first_samples_says_so_everywhere(monkeypatch):
     report = kitchen.report(Recipe(subject="digits_mlp", amount=0.5))
-    few = replace(report, score=replace(report.score, n=96, of=500, interval=wilson(90, 96)))
+    few = replace(report, score=replace(report.score, n=96, of=500, interval=wilson(90, 96), dense_correct=93))
     sweep = curves.sweep(Recipe(subject="digits_mlp", criterion="random", seed=1))
     rough = curve(point(0.0, 450, 500), point(0.5, 60, 64))
     panel = panels.hero(Recipe(subject="digits_mlp"), few, rough, sweep, title="m", baseline=None, tuned=None, trail=[])
@@ -86,6 +87,9 @@ def test_a_report_of_the_first_samples_says_so_everywhere(monkeypatch):
     assert "of 64 images so far" in words.start(few, rough, 0)
     begun = curves._begun(replace(few, subject="digits_mlp"))
     assert [one.n for one in begun.points] == [96, 96] and all(one.partial for one in begun.points)
+    assert begun.points[0].interval == wilson(93, 96), "the dense network was measured on as few"
+    perplexity = replace(few, score=replace(few.score, metric="perplexity", correct=None, dense_correct=None))
+    assert [one.amount for one in curves._begun(perplexity).points] == [few.amount], "no interval, no point"
 
 
 def test_how_long_a_curve_takes_is_told_before_it_begins(weighed):

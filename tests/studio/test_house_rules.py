@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 import streamlit as st
 
@@ -194,3 +196,72 @@ def test_a_door_that_was_told_no_name_lets_any_name_in_on_a_shared_server_only(s
     settings |= {**TEAM, "server.allowedHosts": []}
     _forget()
     assert door.known_here("prune.example.org")
+
+
+def _uploads(door_: door.Door, count: int, tab: str, length: int | None) -> list[int]:
+    """The answers to so many uploads of a tab at the same time."""
+
+    async def one(at: int, answers: list[int]) -> None:
+        async def receive() -> dict:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: dict) -> None:
+            if message["type"] == "http.response.start":
+                answers.append(message["status"])
+
+        headers = [(b"host", b"localhost"), *([(b"content-length", b"%d" % length)] if length is not None else [])]
+        path = f"/_stcore/upload_file/{tab}/{at}"
+        await door_({"type": "http", "method": "PUT", "path": path, "headers": headers}, receive, send)
+
+    async def all_of_them() -> list[int]:
+        answers: list[int] = []
+        await asyncio.gather(*(one(at, answers) for at in range(count)))
+        return answers
+
+    return sorted(asyncio.run(all_of_them()))
+
+
+async def _slow(scope, receive, send) -> None:
+    await receive()
+    await asyncio.sleep(0.01)
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body"})
+
+
+@pytest.mark.parametrize("length", [100, None])
+def test_many_uploads_at_once_are_no_more_than_many_in_turn(monkeypatch, length):
+    caps = house_rules.settings.Caps(upload_bytes=100, models=3, held_bytes=500)
+    monkeypatch.setattr(house_rules, "caps", lambda: caps)
+    monkeypatch.setattr(door, "FRAMING", 0)
+    monkeypatch.setattr(door, "_stranger", lambda _: None)
+    entrance = door.Door(_slow)
+    assert _uploads(entrance, 20, "one", length) == [204] * 3 + [413] * 17
+    assert _uploads(entrance, 3, "one", length) == [204] * 3, "what has come counts where it lies now"
+    assert not door._coming
+
+
+def test_all_tabs_uploads_at_once_fit_the_server(monkeypatch):
+    caps = house_rules.settings.Caps(upload_bytes=100, models=3, held_bytes=200)
+    monkeypatch.setattr(house_rules, "caps", lambda: caps)
+    monkeypatch.setattr(door, "_stranger", lambda _: None)
+    assert _uploads(door.Door(_slow), 5, "one", 100) == [204] * 2 + [413] * 3
+
+
+def test_an_upload_that_brings_nothing_more_is_given_up(monkeypatch):
+    monkeypatch.setattr(door, "STALLED", 0.05)
+    monkeypatch.setattr(door, "_stranger", lambda _: None)
+
+    async def waits(scope, receive, send) -> None:
+        await receive()
+
+    async def stalled() -> None:
+        async def never() -> dict:
+            await asyncio.sleep(60)
+            return {}
+
+        scope = {"type": "http", "method": "PUT", "path": "/_stcore/upload_file/t/1", "headers": []}
+        await door.Door(waits)(scope, never, never)
+
+    with pytest.raises(door.HTTPException, match="408"):
+        asyncio.run(stalled())
+    assert not door._coming

@@ -193,3 +193,12 @@ def test_scales_count_a_block_once_however_many_look_at_it():
     assert sum(scales.blocks(loop).values()) == MEGABYTE
     assert scales.blocks([1, None, "short", threading.Lock(), np, len]) == {}
     assert scales.memory() > 2**28
+
+
+def test_one_step_is_forgotten_of_all_models():
+    shelf = larder()
+    step = shelf.kept(4)(lambda name, at=0: np.zeros(MEGABYTE // 8))
+    step("cat", 1), step("dog", 1)
+    assert shelf.held() == {"cat": MEGABYTE, "dog": MEGABYTE}
+    step.clear()
+    assert step.known("cat", 1) is None and not sum(shelf.held().values())

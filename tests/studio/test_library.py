@@ -105,6 +105,84 @@ def test_what_does_not_fit_is_one_sentence_and_leaves_nothing(size, said):
     assert library.held_bytes() == 1_800 and not list((folders.root() / "arriving").iterdir())
 
 
+def test_one_visitor_cannot_fill_the_server():
+    caps = Caps(upload_bytes=100, models=2, held_bytes=1_000)
+    kept("ann", b"1" * 100, caps=caps), kept("ann", b"2" * 100, caps=caps)
+    with pytest.raises(library.Full, match="you may give 200 bytes here"):
+        kept("ann", b"3" * 100, caps=caps)
+    kept("bob", b"4" * 100, caps=caps)
+    assert library.held_bytes() == 300
+
+
+def test_large_models_make_room_for_a_larger_one_and_nobody_is_stuck():
+    caps, titles = Caps(upload_bytes=100, models=2, held_bytes=1_000), []
+    for at in range(5):
+        files = {f"model/{n}": kept("ann", bytes([at, n]) * 40, caps=caps) for n in range(2)}
+        digest = f"{at:024x}"
+        reference = library.lay("ann", {"name": str(at)}, files, lambda folder, digest=digest: digest)
+        titles += library.take("ann", reference, ("", ""), caps)
+    assert titles == ["0", "1", "2", "3"][: len(titles)] and library.listed("ann")[reference] == "4"
+    assert library.held_bytes() <= 2 * 100 + 2 * 80
+
+
+def test_the_same_content_given_twice_is_let_go_of_twice():
+    file, again = kept("ann", b"same"), kept("ann", b"same", "copy.pth")
+    library.let_go("ann", {"copy.pth": again}), library.let_go("ann", {"copy.pth": again})
+    assert file.path.is_file()
+    library.let_go("bob", {"x": file})
+    assert file.path.is_file(), "it is not bob's to let go of"
+    library.let_go("ann", {"x": file})
+    assert not file.path.exists()
+
+
+def test_what_a_closed_tab_was_given_goes_with_it():
+    library.enter("ann", "one"), library.enter("ann", "two")
+    lost = library.keep("ann", "a.pth", io.BytesIO(b"lost"), CAPS, "one")
+    stays = library.keep("ann", "b.pth", io.BytesIO(b"stays"), CAPS, "two")
+    library.leave("ann", "one", 100.0)
+    assert not lost.path.exists() and stays.path.is_file()
+
+
+def test_each_visitor_hears_their_own_names_for_the_same_files():
+    def lay(owner: str, name: str) -> str:
+        files = {"data/data.zip": kept(owner, b"same", name)}
+        return library.lay(owner, {"name": "m"}, files, lambda folder: "0" * 24)
+
+    reference = lay("ann", "ann-private-clinic.zip")
+    assert lay("bob", "mine.zip") == reference
+    library.take("ann", reference, ("", ""), CAPS), library.take("bob", reference, ("", ""), CAPS)
+    names = {who: library.facts(reference, who).files["data/data.zip"].name for who in ("ann", "bob", "cy", "")}
+    assert names == {"ann": "ann-private-clinic.zip", "bob": "mine.zip", "cy": "data.zip", "": "data.zip"}
+
+
+def test_a_model_that_was_given_back_meanwhile_turns_no_page():
+    reference, turned = laid("ann", b"1"), []
+    laid("ann", b"2")  # the other tab tries another one
+    with pytest.raises(KeyError, match="given back meanwhile"):
+        library.take("ann", reference, ("", ""), CAPS, lambda: turned.append(1))
+    assert not turned and library.listed("ann") == {}
+
+
+def test_a_page_that_does_not_turn_leaves_the_visitors_models_as_they_were():
+    before = [brought("ann", b"1"), brought("ann", b"2")]
+    reference = laid("ann", b"3")
+
+    def refuse() -> None:
+        assert library.folder(reference, "ann") and reference in library.listed("ann")
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        library.take("ann", reference, ("", ""), CAPS, refuse)
+    assert set(library.listed("ann")) == set(before) and library.folder(reference, "ann"), "it is still tried"
+    assert library.take("ann", reference, ("", ""), CAPS) == ("Mine",)
+
+
+def test_a_card_travels_without_what_is_about_one_machine():
+    table = {"name": "m", "data": {"set": "torchvision:CIFAR10", "root": "/home/ann", "download": True}}
+    assert library.portable(table) == {"name": "m", "data": {"set": "torchvision:CIFAR10"}}
+    assert table["data"]["root"] == "/home/ann"
+
+
 def test_files_that_are_wanted_no_longer_are_given_back():
     file = kept("ann", b"unwanted")
     library.let_go("ann", {"x": file})

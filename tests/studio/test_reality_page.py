@@ -316,3 +316,23 @@ def test_zeros_in_layers_are_not_called_silent():
     said = {kind: words.budget(Recipe(granularity=kind, amount=0.5), truth) for kind in ("layer", "filter")}
     assert "norms and biases still speak, so its outputs differ from the preview" in said["layer"]
     assert "silences" in said["filter"] and "differ from the preview" not in said["filter"]
+
+
+def test_what_it_costs_says_on_how_many_samples_so_far(monkeypatch):
+    from pruneviz.studio import kitchen
+
+    recipe = Recipe(subject="digits_mlp", amount=0.8)
+    whole = kitchen.report(recipe)
+    some = {"": replace(whole, score=replace(whole.score, of=500)), SMALLER: whole}
+    monkeypatch.setattr(words.kitchen, "report", lambda _recipe, panel="": some[panel])
+    assert words.accuracy(recipe, WHOLE).endswith("on 500 held-out samples.")
+    some[SMALLER] = replace(whole, score=replace(whole.score, n=96, of=500))
+    assert words.accuracy(recipe, WHOLE).endswith("on 500 and 96 of 500 held-out samples so far.")
+    some[""] = some[SMALLER]
+    assert words.accuracy(recipe, WHOLE).endswith("on 96 of 500 held-out samples so far.")
+
+    def cancelled(_recipe, panel=""):
+        raise ValueError("it was cancelled before anything was measured")
+
+    monkeypatch.setattr(words.kitchen, "report", cancelled)
+    assert "is not known: it was cancelled" in words.accuracy(recipe, WHOLE)

@@ -100,6 +100,21 @@ def test_a_heavy_model_has_its_slider_at_once_and_its_curve_by_and_by(weighed):
         assert not other.exception and not other.warning, (page, other.exception)
 
 
+def test_what_another_page_asked_for_does_not_draw_this_one_again_and_again(weighed):
+    recipe = curves.kitchen.job_part(Recipe(subject=weighed))
+    orders.attend(weighed)
+    measure = orders.look(recipe, "measure")
+    measure.version += 1
+    assert status._fresh(measure)
+    orders.attend(weighed)  # another page: it looks at something else
+    sweep = orders.look(recipe, "sweep")
+    assert measure in orders.mine() and not status._fresh(measure) and not status._fresh(sweep)
+    orders.look(recipe, "measure")
+    assert not status._fresh(measure)
+    measure.version += 1
+    assert status._fresh(measure)
+
+
 def slow(monkeypatch) -> None:
     """Curves that never come to an end."""
     asked = orders._job

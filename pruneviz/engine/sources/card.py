@@ -17,12 +17,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pruneviz.engine import prunable, tasks
+from pruneviz.engine import footprint, prunable, tasks
 from pruneviz.engine.export import toml
 from pruneviz.engine.sources import architecture, built, data, download, gate, schema, shelf
 from pruneviz.engine.sources.architecture import SHIPPED
 from pruneviz.engine.sources.built import Card
-from pruneviz.engine.sources.card_files import files, identity, inside, published
+from pruneviz.engine.sources.card_files import files, identity, named, published
 from pruneviz.engine.sources.download import NEVER, Fetch
 from pruneviz.engine.sources.found import wants
 from pruneviz.engine.sources.gate import SubjectError, brief
@@ -30,7 +30,7 @@ from pruneviz.engine.structure import calls
 from pruneviz.engine.structure.proof import logits
 from pruneviz.engine.subject import Origin, Subject
 
-__all__ = ["SubjectError", "files", "from_table", "identity", "inside", "load", "samples", "write"]
+__all__ = ["SubjectError", "files", "from_table", "identity", "load", "named", "samples", "write"]
 
 CARD = "subject.toml"
 LONGEST_NAME = 256
@@ -89,6 +89,7 @@ def from_table(
         origin=Origin(table, str(card.folder), steps, (*filled.words, *found.notes)),
         metric=table.get("metric", ""),
     )
+    gate.room("two samples on their way through this network", 2 * footprint.each(subject), limits)
     return _with_classes(subject, names or found.classes or None, _usual(card))
 
 
@@ -120,7 +121,8 @@ def _locate(reference: str | Path) -> tuple[Path, str]:
     except (OSError, ValueError, RuntimeError):
         there = False
     if not there or not given:
-        shown = given[:LONGEST_NAME]
+        # Where a server keeps what was brought is nobody's business: of a whole path its last name will do.
+        shown = (Path(given).name if os.path.isabs(given) else given)[:LONGEST_NAME]
         possible = f"there are {', '.join(samples())}, or give the path of a {CARD}"
         raise SubjectError(f"unknown subject {shown!r}; {possible}", "unknown-subject")
     resolved = path.resolve()

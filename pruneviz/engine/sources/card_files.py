@@ -6,7 +6,7 @@ import copy
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from pruneviz.engine.sources import checkpoint, gate, shelf
@@ -25,17 +25,16 @@ def files(table: Mapping[str, Any], folder: Path) -> dict[str, Path]:
     return dict(_files(table, Path(folder)))
 
 
-def inside(table: Mapping[str, Any], folder: Path) -> None:
-    """Refuse a card that names a file outside its own folder: for cards that somebody else brought."""
-    root = _table(table, "data").get("root")
-    roots = [("data.root", Path(folder) / root)] if isinstance(root, str) else []
-    for key, path in (*_files(table, Path(folder)), *roots):
-        try:
-            good = path.resolve().is_relative_to(Path(folder).resolve())
-        except (OSError, ValueError, RuntimeError):
-            good = False
-        if not good:
+def named(table: Mapping[str, Any]) -> dict[str, str]:
+    """Every file or folder that a card names, by its key, as the card writes it: nothing is looked up on any disk.
+
+    For cards that somebody else wrote: one that leads out of its own folder is refused.
+    """
+    found = dict(_said(table))
+    for key, name in found.items():
+        if not _is_beside(name):
             raise SubjectError(f"the card's {key} leads out of its folder: name a file that lies beside the card", "path")
+    return {key: str(PurePosixPath(name)) for key, name in found.items()}
 
 
 def identity(table: Mapping[str, Any], folder: Path, limits: gate.Limits = gate.LOCAL) -> str:
@@ -59,30 +58,45 @@ def published(weights: str) -> str:
     return source if colon and name and source in shelf.offered() else ""
 
 
-def _files(table: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, Path]]:
+def _said(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What a card names, by the key that names it."""
     weights = table.get("weights", "")
     if isinstance(weights, str) and weights and not published(weights):
-        yield "weights", folder / weights
-        if weights.endswith(checkpoint.INDEX):
-            for name in sorted(set(checkpoint.shard_names(folder / weights).values())):
-                yield f"weights/{name}", (folder / weights).parent / name
+        yield "weights", weights
     for key in ("removal", "classes"):
         if isinstance(table.get(key), str):
-            yield key, folder / table[key]
+            yield key, table[key]
     config = _table(table, "architecture").get("config")
     if isinstance(config, str):
-        yield "architecture.config", folder / config
+        yield "architecture.config", config
     data = _table(table, "data")
     for key in ("file", "training_file", "tokenizer", "labels"):
-        named = data.get(key)
-        if isinstance(named, str) and (key != "labels" or named.endswith(".npz")):
-            yield from _one(f"data.{key}", folder / named)
+        name = data.get(key)
+        if isinstance(name, str) and (key != "labels" or name.endswith(".npz")):
+            yield f"data.{key}", name
+
+
+def _is_beside(name: str) -> bool:
+    """Whether a name stays in the folder that it starts from, on any system."""
+    outside = PurePosixPath(name).is_absolute() or PureWindowsPath(name).anchor or PureWindowsPath(name).drive
+    return not outside and not set("\0\\") & set(name) and ".." not in PurePosixPath(name).parts
+
+
+def _files(table: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, Path]]:
+    for key, name in _said(table):
+        if key.startswith("data."):
+            yield from _one(key, folder / name)
+            continue
+        yield key, folder / name
+        if key == "weights" and name.endswith(checkpoint.INDEX):
+            for shard in sorted(set(checkpoint.shard_names(folder / name).values())):
+                yield f"weights/{shard}", (folder / name).parent / shard
 
 
 def _one(key: str, path: Path) -> Iterator[tuple[str, Path]]:
     """A file, or the files of a folder: a tokenizer may be one."""
     try:
-        within = sorted(one for one in path.iterdir() if one.is_file())[:_MOST] if path.is_dir() else None
+        within = sorted(one for one in path.iterdir() if one.is_file())[:_MOST] if plain.is_folder(path) else None
     except OSError:
         within = None
     if within is None:

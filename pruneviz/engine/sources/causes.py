@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -42,8 +42,11 @@ class Trial:
     turn: str = ""
 
 
-def found(subject: Subject, network: nn.Module, seen: Tensor, measured: Measurement, most: int) -> tuple[Cause, ...]:
-    """The likely causes, those that were tried out and explain it first; `most` samples may be run."""
+def found(
+    subject: Subject, network: nn.Module, seen: Sequence[Tensor], measured: Measurement, most: int
+) -> tuple[Cause, ...]:
+    """The likely causes, those that were tried out and explain it first; `most` samples may be run, as many at once as a
+    part of those `seen` has."""
     if measured.predicted is None:
         return (_language(subject, measured),)
     said = [*_order(subject, measured)]
@@ -141,31 +144,32 @@ def _one_answer(subject: Subject, measured: Measurement) -> Iterator[Cause]:
         )
 
 
-def _preparation(subject: Subject, network: nn.Module, seen: Tensor, measured: Measurement, most: int) -> Iterator[Cause]:
+def _preparation(
+    subject: Subject, network: nn.Module, seen: Sequence[Tensor], measured: Measurement, most: int
+) -> Iterator[Cause]:
     """The preparation that gets far more right than the card's, where there is one."""
     trials = list(_trials(subject.held_out))
-    count = min(TRIED, most // len(trials), len(seen))
+    count = min(TRIED, most // len(trials), measured.n)
     if count < FEWEST:
         return
-    few = seen[:count]
-    labels, right = subject.held_out.labels[few], int(measured.correct[:count].sum())
-    counted = [_right(subject, network, few, labels, trial) for trial in trials]
+    few, right = torch.cat(list(seen))[:count].split(len(seen[0])), int(measured.correct[:count].sum())
+    counted = [_right(subject, network, few, trial) for trial in trials]
     best, moved = max(zip(trials, counted, strict=True), key=lambda pair: pair[1])
     if _far_better(moved, right, count):
         words = f"With {best.words} {moved} of {count} are right, as the card has it {right}."
         yield Cause("preparation", words, {"data": dict(best.change)} if best.change else {})
 
 
-def _right(subject: Subject, network: nn.Module, few: Tensor, labels: Tensor, trial: Trial) -> int:
+def _right(subject: Subject, network: nn.Module, few: Sequence[Tensor], trial: Trial) -> int:
     samples, right = replace(subject.held_out, preparation=trial.preparation), 0
-    for part, told in zip(few.split(16), labels.split(16), strict=True):
+    for part in few:
         inputs = samples.inputs(part)
         if trial.turn == "channels":
             inputs = inputs.flip(1)
         elif trial.turn == "sides":
             inputs = inputs.transpose(2, 3)
         with torch.inference_mode():
-            right += int((silence.outputs(network, inputs).argmax(1) == told).sum())
+            right += int((silence.outputs(network, inputs).argmax(1) == samples.labels[part]).sum())
     return right
 
 

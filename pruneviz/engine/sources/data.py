@@ -64,6 +64,7 @@ def _arrays(table: Mapping[str, Any], folder: Path, limits: Limits) -> Data:
         shapes = f"{_words(training.stored.shape[1:])} and {_words(held_out.stored.shape[1:])}"
         raise SubjectError(f"training and held-out samples have different shapes, {shapes}: give both one shape", "shape")
     notes = (*found.thinning(*counted, "images"), *found.thinning(*others, "images"))
+    sha256 = found.drawn(sha256, counted, others)
     return Data(held_out, training, sha256, (), (*notes, *found.remarks(held_out, training, "images")))
 
 

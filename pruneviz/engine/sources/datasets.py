@@ -45,7 +45,7 @@ def root(table: Mapping[str, Any], folder: Path) -> Path:
 def here(name: str, where: Path) -> bool:
     """Whether a data set lies in a folder already."""
     one = find(name)
-    return where.is_dir() and _opened(one, one.held_out, where) is not None
+    return os.path.isdir(where) and _opened(one, one.held_out, where) is not None
 
 
 def read(table: Mapping[str, Any], folder: Path, wants: Wants, limits: Limits = LOCAL) -> Data:
@@ -70,6 +70,7 @@ def read(table: Mapping[str, Any], folder: Path, wants: Wants, limits: Limits = 
 def fetch(one: Offered, where: Path, fetch: Fetch) -> None:
     """Downloads a data set beside its place, and moves it there once it is whole; `fetch` hears how far it is."""
     fetching.refuse_unless(fetch, one.name, one.bytes)
+    fetching.refuse_over(fetch, one.name, one.bytes)
     with _fetching[one.name]:
         try:
             where.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from pruneviz.engine.sources import fetching, shelf
 from pruneviz.engine.sources import hub as hub_of
-from pruneviz.engine.sources.fetching import NEVER, Fetch, refuse_unless, soon, unreachable
+from pruneviz.engine.sources.fetching import NEVER, Fetch, refuse_over, refuse_unless, soon, unreachable
 from pruneviz.engine.sources.gate import SubjectError, brief
 from pruneviz.engine.sources.offer import Offer
 
@@ -50,6 +50,7 @@ def weights(reference: str, fetch: Fetch = NEVER) -> Path:
         if _verified(folder / name, found.sha256):
             return folder / name
     refuse_unless(fetch, name, found.bytes)
+    refuse_over(fetch, name, found.bytes or 0)
     return _fetched(found, cache() / name, fetch)
 
 

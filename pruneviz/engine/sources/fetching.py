@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pruneviz.engine.sources.gate import SubjectError, brief
+from pruneviz.engine.sources.limits import printed
+from pruneviz.engine.sources.refusal import SubjectError, brief
 
 PATIENCE = 8.0
 """Seconds without a byte, after which the network counts as absent."""
@@ -17,13 +18,15 @@ PATIENCE = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """Whether anything may be fetched, and who hears how far it is: `progress(done, all)` in bytes."""
+    """Whether anything may be fetched, who hears how far it is, `progress(done, all)` in bytes, and how much may come."""
 
     allowed: bool = False
     progress: Callable[[int, int], None] | None = None
+    most: int | None = None
 
     def told(self, done: int, every: int) -> None:
-        """Says how far it is, where somebody listens."""
+        """Says how far it is, where somebody listens; ends what brings more than it may, whatever it announced."""
+        refuse_over(self, "what is being fetched", done)
         if self.progress is not None:
             self.progress(done, max(done, every))
 
@@ -39,6 +42,16 @@ def refuse_unless(fetch: Fetch, name: str, size: int | None = None) -> None:
             f"{name[:96]}{much} is not here and downloads are off: put the file there and name it, or set "
             "PRUNEVIZ_DOWNLOADS=on",
             "downloads-off",
+        )
+
+
+def refuse_over(fetch: Fetch, name: str, size: int) -> None:
+    """One sentence where more would be fetched than may be, before any of it is."""
+    if fetch.most is not None and size > fetch.most:
+        raise SubjectError(
+            f"{name[:96]} has {printed(size)}, and at most {printed(fetch.most)} may be fetched here: choose a smaller one, "
+            "or run PruneViz on your own machine",
+            "too-large",
         )
 
 

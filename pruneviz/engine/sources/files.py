@@ -24,7 +24,7 @@ def opened(path: Path, most: int, *, follow: bool = True) -> Iterator[tuple[Bina
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError):
         raise _missing(path) from None
     except OSError as error:
-        if _absent(path):
+        if not is_file(path):
             raise _missing(path) from None
         raise _unreadable(path, error) from None
     found = os.fstat(number)
@@ -77,20 +77,25 @@ def same(path: Path, wanted: str) -> None:
         )
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is a plain file; a name that no system takes is no error, as it is for Path itself."""
+    return os.path.isfile(path)
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder."""
+    return os.path.isdir(path)
+
+
 def shown(path: Path) -> str:
     """A file's own name, safe to show; never where it lies."""
     return printable(path.name)
 
 
-def _absent(path: Path) -> bool:
-    try:
-        return not path.is_file()
-    except (OSError, ValueError):
-        return True
-
-
 def _missing(path: Path) -> SubjectError:
-    return SubjectError(f"no file {printable(repr(str(path)))}: put it there, or correct its name in the card", "no-file")
+    return SubjectError(
+        f"no file {shown(path)!r} where it should be: put it there, or correct its name in the card", "no-file"
+    )
 
 
 def _unreadable(path: Path, error: BaseException) -> SubjectError:

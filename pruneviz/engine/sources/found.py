@@ -70,18 +70,28 @@ def wants(network: nn.Module, task: str, classes: tuple[str, ...] = (), *, allow
 
 
 def thinned(labels: np.ndarray, most: int) -> np.ndarray:
-    """The places [≤ most] of samples drawn by lot, as many of each class as its share is; in their own order."""
+    """The places [≤ most] of samples drawn by lot, as many of each class as its share is; in their own order.
+
+    Where there are more classes than samples may be, no class has a share, and all are drawn together.
+    """
     if len(labels) <= most:
         return np.arange(len(labels))
-    generator, known = np.random.default_rng(0), np.unique(labels)
-    exact = np.array([np.count_nonzero(labels == label) for label in known]) * (most / len(labels))
+    generator = np.random.default_rng(0)
+    known, counts = np.unique(labels, return_counts=True)
+    if len(known) > most:
+        return np.sort(generator.permutation(len(labels))[:most])
+    exact = counts * (most / len(labels))
     taken = np.floor(exact).astype(int)
     # What rounding leaves goes to those that lost most by it.
     taken[np.argsort(taken - exact, kind="stable")[: most - taken.sum()]] += 1
-    drawn = [
-        generator.permutation(np.flatnonzero(labels == label))[:count] for label, count in zip(known, taken, strict=True)
-    ]
-    return np.sort(np.concatenate(drawn))
+    classes = np.split(np.argsort(labels, kind="stable"), np.cumsum(counts)[:-1])
+    chosen = [generator.permutation(places)[:count] for places, count in zip(classes, taken, strict=True)]
+    return np.sort(np.concatenate(chosen))
+
+
+def drawn(sha256: str, *counts: tuple[int, int]) -> str:
+    """The name of what was read from files of this name: with how many samples were kept, where some were left out."""
+    return sha256 + "".join(f"+{kept}of{of}" for kept, of in counts if kept < of)
 
 
 def thinning(kept: int, of: int, noun: str) -> tuple[str, ...]:

@@ -6,11 +6,12 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pruneviz.engine.sources import checkpoint, fetching, model_folder
-from pruneviz.engine.sources.fetching import NEVER, Fetch, refuse_unless, soon, unreachable
+from pruneviz.engine.sources.fetching import NEVER, Fetch, refuse_over, refuse_unless, soon, unreachable
 from pruneviz.engine.sources.gate import SubjectError, brief
 
 HOST = "huggingface.co"
@@ -38,9 +39,23 @@ def here(name: str, revision: str | None = None) -> Path | None:
     return folder if folder is not None and _whole(folder) else None
 
 
-def fetched(name: str, revision: str | None, fetch: Fetch) -> Path:
-    """Fetches a model's folder: first its configuration, which is checked, then the rest, `fetch` hearing how far it is."""
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What the hub says of a model: which commit it is, its licence, and the bytes of the files that would be fetched."""
+
+    commit: str
+    licence: str
+    sizes: dict[str, int]
+
+    @property
+    def bytes(self) -> int:
+        return sum(self.sizes.values())
+
+
+def announced(name: str, revision: str | None, fetch: Fetch) -> Announced:
+    """What the hub says of a model, asked before any of it is fetched. One that is too large for here is refused."""
     _check(name, revision)
+    refuse_unless(fetch, name)
     library = _library()
     info = _asked(
         lambda: library.HfApi().model_info(
@@ -48,14 +63,24 @@ def fetched(name: str, revision: str | None, fetch: Fetch) -> Path:
         ),
         name,
     )
-    sizes = _wanted({one.rfilename: one.size or 0 for one in info.siblings}, name)
-    done, every, config = 0, sum(sizes.values()), Path()
+    licence = next(
+        (tag.removeprefix("license:") for tag in getattr(info, "tags", None) or () if tag.startswith("license:")), ""
+    )
+    found = Announced(info.sha, licence, _wanted({one.rfilename: one.size or 0 for one in info.siblings}, name))
+    refuse_over(fetch, name, found.bytes)
+    return found
+
+
+def fetched(name: str, revision: str | None, fetch: Fetch) -> Path:
+    """Fetches a model's folder: first its configuration, which is checked, then the rest, `fetch` hearing how far it is."""
+    info, library = announced(name, revision, fetch), _library()
+    sizes, done, every, config = info.sizes, 0, info.bytes, Path()
     for file in sorted(sizes, key=lambda one: (one != CONFIG, sizes[one])):
         bar = _bar(fetch, done, every)
         config = Path(
             _asked(
                 lambda file=file, bar=bar: library.hf_hub_download(
-                    name, file, revision=info.sha, etag_timeout=fetching.PATIENCE, token=False, tqdm_class=bar
+                    name, file, revision=info.commit, etag_timeout=fetching.PATIENCE, token=False, tqdm_class=bar
                 ),
                 name,
                 patient=True,

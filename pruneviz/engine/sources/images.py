@@ -68,7 +68,7 @@ def read(path: Path, table: Mapping[str, Any], wants: Wants, limits: Limits = LO
     counts = [(len(chosen[split]), sum(entry.split == split for entry in entries)) for split in chosen]
     notes = (*said, *words, *(one for kept, of in counts for one in found.thinning(kept, of, "images")))
     notes = (*notes, *found.remarks(held_out, train, "images"))
-    return Data(held_out, train, files.sha256(path, limits.data_bytes), classes, notes)
+    return Data(held_out, train, found.drawn(files.sha256(path, limits.data_bytes), *counts), classes, notes)
 
 
 def _how(table: Mapping[str, Any]) -> Preparation:

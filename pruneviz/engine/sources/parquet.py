@@ -5,10 +5,13 @@ The child writes plain rows as JSON, a line each, and only those are read here.
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -30,8 +33,8 @@ _SECONDS, _RATE = 1.2, 2 << 20
 """Seconds that a child may compute: some, and one for each so many bytes of the file."""
 
 
-def read(path: Path, limits: Limits = LOCAL) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """The columns that hold texts, numbers or truths, by name, and their rows as texts."""
+def read(path: Path, limits: Limits = LOCAL) -> tuple[tuple[str, ...], Callable[[], Iterator[tuple[str, ...]]]]:
+    """The columns that hold texts, numbers or truths, by name, and a way through their rows, as texts."""
     name = files.shown(path)
     with files.opened(path, limits.data_bytes) as (_, size):
         unpacked = min(limits.unpacked_bytes, limits.ratio * max(size, 1))
@@ -40,9 +43,10 @@ def read(path: Path, limits: Limits = LOCAL) -> tuple[tuple[str, ...], list[tupl
     with tempfile.TemporaryDirectory(prefix="pruneviz-") as folder:
         target = Path(folder) / "rows.json"
         throwaway.run(Errand(CHILD, path, target, most, bounds(size, unpacked, target)), name, ADVICE)
-        lines = files.content(target, 2 * limits.unpacked_bytes).splitlines()
-    names, *rows = (_line(name, line) for line in lines or [b""])
-    return names, rows
+        written = files.content(target, 2 * limits.unpacked_bytes)
+    # Lines are smaller than what is in them: each is read when it is asked for.
+    rows = lambda: (_line(name, line) for line in islice(io.BytesIO(written), 1, None))  # noqa: E731
+    return _line(name, written.split(b"\n", 1)[0]), rows
 
 
 def bounds(size: int, unpacked: int, target: Path) -> nursery.Bounds:

@@ -6,20 +6,22 @@ Where it gets little right, the usual causes are tried out, and the one that exp
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pruneviz.engine import outcomes, silence, tasks
+from pruneviz.engine import footprint, outcomes, silence, tasks
 from pruneviz.engine.outcomes import Measurement
 from pruneviz.engine.sources import causes, pieces
 from pruneviz.engine.sources.causes import Cause
 from pruneviz.engine.subject import Samples, Sentences, Subject
 
 MOST, STEP = 256, 16
+BUDGET = 64 << 20
+"""Bytes that the samples of one step may take together, as far as one alone does not take more."""
 PATIENCE = 5
 """Looking for causes may take so many times as long as the first look."""
 SHOWN_TOKENS = 40
@@ -56,22 +58,24 @@ class Sanity:
     at_chance: bool
     causes: tuple[Cause, ...]
     preparation: str
+    each: float
+    """Seconds that one sample took, in batches."""
 
 
 def look(subject: Subject, examples: int = 12, seconds: float = 2.0) -> Sanity:
     """Runs the network on as many held-out samples as `seconds` allow, in a fixed random order."""
     task, network = tasks.of(subject), subject.skeleton().eval()
     order = torch.randperm(len(subject.held_out), generator=torch.Generator().manual_seed(0))[:MOST]
-    started = time.perf_counter()
-    batches = list(_said(subject, network, order, seconds))
+    step, started = footprint.together(subject, STEP, BUDGET), time.perf_counter()
+    batches = list(_said(subject, network, order.split(step), seconds))
     each = (time.perf_counter() - started) / sum(len(one) for one in batches)
     seen = order[: sum(len(one) for one in batches)]
     labels = subject.held_out.labels[seen]
-    found = outcomes.measurement(task, zip(batches, labels.split(STEP), strict=True))
+    found = outcomes.measurement(task, zip(batches, labels.split(step), strict=True))
     chance = task.chance(len(subject.classes))
     guessing = _at_chance(found, chance, task.better)
     wrong = guessing or is_poor(found, chance, task.better)
-    said = causes.found(subject, network, seen, found, int(PATIENCE * seconds / each)) if wrong else ()
+    said = causes.found(subject, network, seen.split(step), found, int(PATIENCE * seconds / each)) if wrong else ()
     return Sanity(
         examples=tuple(_example(subject, place, said) for place, said in _first(seen, batches, examples)),
         metric=task.metric,
@@ -86,6 +90,7 @@ def look(subject: Subject, examples: int = 12, seconds: float = 2.0) -> Sanity:
         at_chance=guessing,
         causes=said or ((causes.unexplained(subject),) if guessing else ()),
         preparation=words(subject),
+        each=each,
     )
 
 
@@ -126,10 +131,10 @@ def _image_words(held: Samples) -> str:
     return f"{size}, {colours}; {', '.join(said) or 'the values as they are'}."
 
 
-def _said(subject: Subject, network: nn.Module, order: Tensor, seconds: float) -> Iterator[Tensor]:
+def _said(subject: Subject, network: nn.Module, parts: Iterable[Tensor], seconds: float) -> Iterator[Tensor]:
     """The outputs of one batch after another, until the time is over."""
     until = time.perf_counter() + seconds
-    for part in order.split(STEP):
+    for part in parts:
         with torch.inference_mode():
             yield silence.outputs(network, subject.held_out.inputs(part))
         if time.perf_counter() > until:

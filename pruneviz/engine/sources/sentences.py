@@ -29,12 +29,13 @@ def read(table: Mapping[str, Any], folder: Path, wants: Wants, limits: Limits = 
     most = _context(table.get("context"), wants)
     _check_vocabulary(words, wants)
     held_out, rows, told = _split(folder / table["file"], table, (words, most, wants), limits)
-    training, hashes, notes = None, [rows.sha256, words.sha256], [rows.note, *told]
+    name = found.drawn(rows.sha256, (len(held_out), len(rows.labels)))
+    training, hashes, notes = None, [name, words.sha256], [rows.note, *told]
     if "training_file" in table:
         training, others, more = _split(folder / table["training_file"], table, (words, most, wants), limits)
         if others.sha256 == rows.sha256:
             raise SubjectError("training_file is the held-out file itself: name another one, or leave it out", "training")
-        hashes.append(others.sha256)
+        hashes.append(found.drawn(others.sha256, (len(training), len(others.labels))))
         notes += more
     classes = tuple(table["folders"]) if "folders" in table else ()
     notes += found.remarks(held_out, training, "texts")
@@ -49,8 +50,8 @@ def _split(
     rows = tabular.read(path, table, limits)
     labels = _labels(rows.labels, table, wants)
     chosen = found.thinned(labels, limits.samples)
-    texts = [rows.texts[place] for place in chosen]
-    room(f"{len(texts):,} texts of {most} tokens", 16 * most * len(texts), limits)
+    room(f"{len(chosen):,} texts of {most} tokens", 16 * most * len(chosen), limits)
+    texts = rows.texts(chosen.tolist())
     sentences = encoded(texts, labels[chosen], words, most, wants)
     cut = int((sentences.lengths >= most).sum())
     notes = (f"{cut:,} of {len(texts):,} texts have {most} tokens or more and were cut there.",) * bool(cut)
@@ -59,7 +60,7 @@ def _split(
 
 def encoded(texts: Sequence[tuple[str, ...]], labels: np.ndarray, words: Encoder, most: int, wants: Wants) -> Sentences:
     """Texts as tokens [N, T], filled up to the longest of them."""
-    pairs = [words.pair(one, most) for one in texts]
+    pairs = words.pairs(texts, most)
     lengths = torch.tensor([len(tokens) for tokens, _ in pairs], dtype=torch.int64)
     if not int(lengths.min()):
         raise SubjectError(f"{words.name} makes no token of some texts: give the tokenizer of the model", "tokenizer")
@@ -73,11 +74,13 @@ def encoded(texts: Sequence[tuple[str, ...]], labels: np.ndarray, words: Encoder
 
 def _labels(written: Sequence[str], table: Mapping[str, Any], wants: Wants) -> np.ndarray:
     """The output that each label means, [N] int64: a number counts outputs, a name is looked up."""
-    numbers = None if "folders" in table else tabular.whole(written)
+    known = list(dict.fromkeys(written))
+    numbers = None if "folders" in table else tabular.whole(known)
     if numbers is not None:
-        return np.array(numbers, dtype=np.int64) - table.get("first_label", 0)
-    places = class_names.outputs(written, wants.classes, table.get("folders"), "labels")
-    return np.array([places[one] for one in written], dtype=np.int64)
+        places = dict(zip(known, (one - table.get("first_label", 0) for one in numbers), strict=True))
+    else:
+        places = class_names.outputs(written, wants.classes, table.get("folders"), "labels")
+    return np.fromiter((places[one] for one in written), np.int64, len(written))
 
 
 def _context(asked: int | None, wants: Wants) -> int:

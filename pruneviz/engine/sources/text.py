@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from itertools import islice
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from pruneviz.engine.sources import encoder, files, tokenizer
+from pruneviz.engine.sources import encoder, files, found, tokenizer
 from pruneviz.engine.sources.encoder import Encoder
 from pruneviz.engine.sources.found import Data, Wants
 from pruneviz.engine.sources.limits import LOCAL, Limits, room
@@ -70,20 +69,30 @@ def _windows(path: Path, words: Tokenizer | Encoder, table: Mapping[str, Any], l
         raise SubjectError(f"{files.shown(path)} is not text in UTF-8: save it as UTF-8", "not-utf-8") from None
     if not text.strip():
         raise SubjectError(f"{files.shown(path)} is empty: give a text", "empty")
-    sequences = [one for one in islice(sequence(text, words, table), limits.samples) if len(one) > 1]
+    sequences = [one for one in sequence(text, words, table, limits.samples) if len(one) > 1]
     if not sequences:
         raise SubjectError(f"{files.shown(path)} gives no two tokens in a row: give more text", "empty")
     room(f"{len(sequences):,} windows of text", 16 * len(sequences) * max(map(len, sequences)), limits)
-    return padded(sequences), hashlib.sha256(data).hexdigest()
+    count = len(_places(text, table))
+    return padded(sequences), found.drawn(hashlib.sha256(data).hexdigest(), (min(count, limits.samples), count))
 
 
-def sequence(text: str, words: Tokenizer | Encoder, table: Mapping[str, Any]) -> Iterator[list[int]]:
-    """The tokens of each window: the one that begins a text, where there is one, then those of the next characters. The last
-    is shorter."""
+def sequence(text: str, words: Tokenizer | Encoder, table: Mapping[str, Any], most: int | None = None) -> list[list[int]]:
+    """The tokens of each window, of `most` at most: the one that begins a text, where there is one, then those of the next
+    characters. The last is shorter."""
+    places = _places(text, table)[:most]
+    windows = [text[place : place + places.step] for place in places]
+    if isinstance(words, Tokenizer):
+        first, tokens = [BEGINNING], map(words.encode, windows)
+    else:
+        first, tokens = list(words.beginning), words.plain(windows)
+    return [[*first, *one][: table.get("context")] for one in tokens]
+
+
+def _places(text: str, table: Mapping[str, Any]) -> range:
+    """Where in a text its windows begin."""
     size, most = table.get("window", CHARACTERS), table.get("windows")
-    first, tokens = ([BEGINNING], words.encode) if isinstance(words, Tokenizer) else (words.beginning, words.plain)
-    for place in range(0, len(text) if most is None else min(len(text), most * size), size):
-        yield [*first, *tokens(text[place : place + size])][: table.get("context")]
+    return range(0, len(text) if most is None else min(len(text), most * size), size)
 
 
 def padded(sequences: list[list[int]]) -> Windows:

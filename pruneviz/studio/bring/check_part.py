@@ -58,7 +58,7 @@ def _seen(draft: drafts.Draft) -> tuple[str, Look]:
 
 def _said(reference: str, found: Look, known: tuple[str, ...]) -> None:
     """What it is: parameters, layers that can be pruned, layers that cannot and why, and how long the curve will take."""
-    st.markdown(f"{look.summary(found)} {look.duration(reference)}")
+    st.markdown(f"{look.summary(found)} {look.duration(reference, found)}")
     for note in [one for one in found.notes if one not in known]:
         st.caption(plain.markdown(note))
     with st.expander(f"{len(found.layers):,} layers can be pruned, {len(found.skipped):,} parts cannot"):

@@ -118,14 +118,18 @@ def _given(draft: drafts.Draft) -> None:
 
 
 def _start_anew() -> None:
-    state.let_go(state.draft().files)
-    state.keep(drafts.with_data(state.draft(), {}, {}))
+    draft = state.draft()
+    with_model = {one.claim for one in draft.heap.values()}
+    state.let_go({at: one for at, one in draft.files.items() if one.claim not in with_model})
+    state.keep(drafts.with_data(draft, {}, {}))
     for part in ("data", "check"):
         state.attempt(part, lambda: None)
 
 
 def _tokenizer(draft: drafts.Draft) -> None:
     """Text needs the tokenizer that the model was trained with; where it came along, nothing is asked."""
+    if drafts.tokenizer(draft):
+        st.button("Another tokenizer", key="bring-tokenizer-anew", on_click=_drop_tokenizer)
     if "tokenizer" in draft.model.data:
         return
     st.file_uploader(
@@ -135,6 +139,14 @@ def _tokenizer(draft: drafts.Draft) -> None:
         on_change=state.given,
         args=("data", _TOKENS, lambda uploads: _take_tokenizer(state.taken(uploads))),
     )
+
+
+def _drop_tokenizer() -> None:
+    draft = state.draft()
+    state.let_go(drafts.tokenizer(draft))
+    state.keep(drafts.without_tokenizer(draft))
+    for part in ("data", "check"):
+        state.attempt(part, lambda: None)
 
 
 def _take_tokenizer(files: list[File]) -> None:

@@ -66,6 +66,20 @@ def with_tokenizer(draft: Draft, files: Mapping[str, File], place: str) -> Draft
     return replace(draft, model=model)
 
 
+def tokenizer(draft: Draft) -> dict[str, File]:
+    """The files of a tokenizer that was given by itself, after the model."""
+    with_model = {0, *(one.claim for one in draft.heap.values())}
+    return {at: one for at, one in draft.model.files.items() if at.startswith("tokenizer/") and one.claim not in with_model}
+
+
+def without_tokenizer(draft: Draft) -> Draft:
+    """The same model without the tokenizer that was given by itself."""
+    gone = tokenizer(draft)
+    files = {at: one for at, one in draft.model.files.items() if at not in gone}
+    data = {key: one for key, one in draft.model.data.items() if key != "tokenizer"}
+    return replace(draft, model=replace(draft.model, files=files, data=data))
+
+
 def told(draft: Draft, change: Mapping[str, Any]) -> Draft:
     """The Draft after something was said by hand: {"classes": […], "data": {"scale": 1.0}}. None takes a word back."""
     top = {key: one for key, one in change.items() if key != "data"}
@@ -92,6 +106,7 @@ def identified(written: Mapping[str, Any], folder: Path) -> str:
     """Writes the card into its folder, and says what it is called."""
     from pruneviz.engine.sources import card
 
+    card.named(written)  # whoever wrote it: it names nothing but what lies here
     card.write(written, folder)
     return card.identity(written, folder)
 

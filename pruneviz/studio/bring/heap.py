@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import io
 import re
+import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from pruneviz.caps import Caps
-from pruneviz.studio import library
+from pruneviz.studio import library, visitor
 from pruneviz.studio.library import File
 
 MOST = 64
@@ -30,10 +31,11 @@ def gathered(owner: str, files: Sequence[File], caps: Caps) -> dict[str, File]:
 
 
 def folder(path: Path) -> dict[str, File]:
-    """The files of a folder on one's own machine; what lies in folders inside it is left alone."""
+    """The files of a folder on one's own machine. In folders inside it, only what its card names is looked at."""
     from pruneviz.engine.sources.gate import SubjectError
 
     found = sorted(one for one in path.iterdir() if one.is_file() and not one.name.startswith("."))
+    found += _named_beside(path)
     if not found or len(found) > MOST:
         said = f"{len(found)} files" if found else "no files"
         raise SubjectError(
@@ -41,7 +43,7 @@ def folder(path: Path) -> dict[str, File]:
             "another one, or the file itself",
             "folder",
         )
-    return {one.name: library.refer(one) for one in found}
+    return {one.relative_to(path).as_posix(): library.refer(one) for one in found}
 
 
 def from_path(owner: str, path: Path, caps: Caps) -> dict[str, File]:
@@ -61,20 +63,33 @@ def place(room: str, name: str, taken: Mapping[str, File]) -> str:
     return at
 
 
+def _named_beside(path: Path) -> list[Path]:
+    """The files in folders inside a folder that its card names: a tokenizer, data."""
+    from pruneviz.engine.sources import card, gate
+
+    if not (path / card.CARD).is_file():
+        return []
+    try:
+        named = [path / one for one in card.named(tomllib.loads(gate.text(path / card.CARD))).values()]
+    except (ValueError, RecursionError):  # a card that cannot be read is refused where it is read for good
+        return []
+    within = [file for one in named if one != path for file in (sorted(one.iterdir()) if one.is_dir() else [one])]
+    return sorted({one for one in within if one.is_file() and one.parent != path})
+
+
 def _unpacked(owner: str, packed: File, caps: Caps) -> dict[str, File]:
     from pruneviz.engine.sources import archive, gate
 
     found: dict[str, File] = {}
     try:
-        limits = gate.limits(caps) if packed.ours else gate.LOCAL
-        for name, data in archive.members(packed.path, limits, model=True):
+        for name, data in archive.members(packed.path, gate.limits(caps), model=True):
             if len(found) == MOST:
                 raise gate.SubjectError(
                     f"{packed.name} holds more than {MOST} files, which is no model's folder: if these are images or texts, "
                     "give them under «Data»",
                     "many-files",
                 )
-            found[name] = library.keep(owner, PurePosixPath(name).name, io.BytesIO(data), caps)
+            found[name] = library.keep(owner, PurePosixPath(name).name, io.BytesIO(data), caps, visitor.tab())
     except Exception:
         library.let_go(owner, found)
         raise

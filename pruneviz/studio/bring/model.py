@@ -6,14 +6,14 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pruneviz import plain
 from pruneviz.caps import Caps
-from pruneviz.studio import folders
+from pruneviz.studio import folders, library, visitor
 from pruneviz.studio.bring import heap
 from pruneviz.studio.library import File
 
@@ -55,9 +55,11 @@ class Model:
 def recognised(files: Mapping[str, File], build: str, caps: Caps) -> Model:
     """What these files are. `build` is the architecture that the visitor named, if they did."""
     if _CARD in files:
-        return _card(files)
+        return _card(files, caps)
     key = tuple(sorted((name, one.sha256, str(one.path), one.ours) for name, one in files.items()))
-    return _recognised(_Heap(key, dict(files)), build, caps)
+    found = _recognised(_Heap(key, dict(files)), build, caps)
+    # What somebody else was told of the same files was of theirs: their names, and theirs to let go of.
+    return replace(found, files={at: files[name] for name, at in _placed(files).items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +102,7 @@ def _compared(table: dict[str, Any], config: Mapping[str, Any] | None, build: st
     from pruneviz.engine.sources import checkpoint, gate, recognise
 
     files, placed, data, folder, caps = at
-    limits = gate.limits(caps) if all(one.ours for one in files.values()) else gate.LOCAL
-    read = checkpoint.read(folder / table["weights"], limits)
+    read = checkpoint.read(folder / table["weights"], gate.limits(caps))
     given = config or read.config or None
     candidates = tuple(recognise.recognise(read.tensors, config=given, build=build))
     if candidates:
@@ -117,8 +118,9 @@ def with_architecture(candidate: Any) -> dict[str, Any]:
     return {"architecture": recognise.architecture_table(candidate), "task": candidate.task}
 
 
-def _card(files: Mapping[str, File]) -> Model:
-    """A card with the files that it names, as an export writes it."""
+def _card(files: Mapping[str, File], caps: Caps) -> Model:
+    """A card with the files that it names, as an export writes it. A stranger may have written it: only what was given is
+    looked at, whatever the card names."""
     from pruneviz.engine.sources import card, gate, schema
 
     try:
@@ -126,24 +128,51 @@ def _card(files: Mapping[str, File]) -> Model:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise gate.SubjectError(f"{_CARD} is not TOML ({gate.brief(error)}): correct it there", "toml") from None
     schema.check(table)
-    named = {key: str(path) for key, path in card.files(table, Path()).items()}
-    if lacking := [name for name in named.values() if name not in files]:
-        raise gate.SubjectError(
-            f"the card names {plain.one_line(lacking[0], 80)}, which was not given: give the card and all its files as "
-            "one .zip",
-            "no-file",
-        )
-    placed = {name: _settled(key, name) for key, name in named.items()}
-    for key, name in named.items():
-        _put(table, key, placed[name])
+    placed: dict[str, File] = {}
+    for key, name in card.named(table).items():
+        found, at = _meant(key, name, files, caps)
+        if lacking := next((one for one in found.values() if one not in files), "" if found else name):
+            raise gate.SubjectError(
+                f"the card names {plain.one_line(lacking, 80)}, which was not given: give the card and all its files as "
+                "one .zip",
+                "no-file",
+            )
+        found, at = _apart(found, at, placed)
+        placed |= {place: files[one] for place, one in found.items()}
+        _put(table, key, at)
     title = plain.one_line(table.get("name", "Model"), 80)
+    table = table if visitor.own_machine() else library.portable(table)
     data = dict(table.pop("data"))
-    return Model(title, table | {"name": title}, {at: files[name] for name, at in placed.items()}, data, ("A card.",))
+    return Model(title, table | {"name": title}, placed, data, ("A card.",))
 
 
-def _settled(key: str, name: str) -> str:
-    room = "data" if key.startswith("data.") else "model"
-    return heap.place(room, name, {})
+def _meant(key: str, name: str, files: Mapping[str, File], caps: Caps) -> tuple[dict[str, str], str]:
+    """The given files that a card means by a name, by the places they are to have; and the place that stands for them all.
+
+    An index stands for its shards, and a folder for a tokenizer's files: these name one another and keep their names.
+    """
+    from pruneviz.engine.sources import checkpoint, gate
+
+    if key == "weights" and name.endswith(_INDEX) and name in files:
+        shards = sorted(set(checkpoint.shard_names(files[name].path, gate.limits(caps)).values()))
+        beside = PurePosixPath(name).parent
+        index = heap.place("model", name, {})
+        return {index: name, **{f"model/{one}": (beside / one).as_posix() for one in shards}}, index
+    if key == "data.tokenizer" and name not in files:
+        within = [one for one in sorted(files) if str(PurePosixPath(one).parent) == name]
+        within = [one for one in within if name != "." or one in TOKENIZERS]
+        return {f"tokenizer/{PurePosixPath(one).name}": one for one in within}, "tokenizer"
+    at = heap.place("data" if key.startswith("data.") else "model", name, {})
+    return {at: name}, at
+
+
+def _apart(found: dict[str, str], at: str, placed: Mapping[str, File]) -> tuple[dict[str, str], str]:
+    """The same files, a single one in a place that no other has."""
+    if len(found) > 1 or at not in found:
+        return found, at
+    room, _, name = at.partition("/")
+    free = heap.place(room, name, placed)
+    return {free: found[at]}, free
 
 
 def _put(table: dict[str, Any], key: str, value: str) -> None:

@@ -56,7 +56,14 @@ def _ask() -> None:
 
 
 def _take_uploads(uploads: Sequence[Any]) -> None:
-    _take(heap.gathered(visitor.name(), state.taken(uploads), house_rules.caps()))
+    given = state.taken(uploads)
+    files: dict[str, File] = {}
+    try:
+        files = heap.gathered(visitor.name(), given, house_rules.caps())
+        _take(files)
+    except Exception:  # the page shows no model now that could be let go of with a button
+        state.let_go({**files, **dict(enumerate(given))})
+        raise
 
 
 def _take_path() -> None:
@@ -113,7 +120,8 @@ def _names(draft: drafts.Draft) -> str:
 
 
 def _start_anew() -> None:
-    state.let_go(state.draft().heap)
+    draft = state.draft()
+    state.let_go({**draft.heap, **draft.model.files} if draft.model is not None else draft.heap)
     state.keep(drafts.with_model(state.draft(), None, {}))
     state.attempt("model", lambda: None)
     state.attempt("check", lambda: None)

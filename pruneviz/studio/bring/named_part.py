@@ -118,7 +118,7 @@ def _fetch(build: str, offer: Any) -> None:
     """Fetches published weights, with a bar that moves; the model is what its card says then."""
     from pruneviz.engine.sources import download
 
-    _under_a_bar(lambda told: download.weights(offer.reference, download.Fetch(house_rules.downloads(), told)))
+    _under_a_bar(lambda told: download.weights(offer.reference, _fetching(told)))
     arguments = {"arguments": dict(offer.arguments)} if offer.arguments else {}
     table = {
         "name": offer.title.partition("_Weights")[0],
@@ -132,22 +132,41 @@ def _fetch(build: str, offer: Any) -> None:
 
 
 def _hub() -> None:
-    """A model of the hub, by name and revision."""
+    """A model of the hub, by name and revision: looked up first, and fetched by the commit that was shown."""
     name = st.text_input(
         "name on the hub", key="bring-hub", placeholder="distilbert/distilbert-base-uncased-finetuned-sst-2-english"
-    )
-    revision = st.text_input("revision (empty: the latest, noted down by its commit)", key="bring-revision")
-    possible = house_rules.downloads() and bool(name.strip())
-    _button("Fetch this model", possible, partial(_fetch_hub, name.strip(), revision.strip() or None))
+    ).strip()
+    revision = st.text_input("revision (empty: the latest, noted down by its commit)", key="bring-revision").strip()
+    asked, found = bench.noted("bring_hub", (None, None))
+    possible = house_rules.downloads() and bool(name)
+    if asked != (name, revision):
+        _button("Look it up", possible, partial(_look_up, name, revision))
+        return
+    licence = plain.markdown(found.licence) if found.licence else "not said"
+    st.caption(f"{plain.size(found.bytes)}, commit `{found.commit[:12]}`. Licence: {licence}. From huggingface.co.")
+    _button("Fetch this model", possible, partial(_fetch_hub, name, found.commit))
 
 
-def _fetch_hub(name: str, revision: str | None) -> None:
+def _look_up(name: str, revision: str) -> None:
+    from pruneviz.engine.sources import hub
+
+    bench.note("bring_hub", ((name, revision), hub.announced(name, revision or None, _fetching(None))))
+
+
+def _fetch_hub(name: str, commit: str) -> None:
     from pruneviz.engine.sources import download
 
-    folder = _under_a_bar(lambda told: download.hub(name, revision, download.Fetch(house_rules.downloads(), told)))
+    folder = _under_a_bar(lambda told: download.hub(name, commit, _fetching(told)))
     files = heap.folder(folder)
     found = model.recognised(files, "", house_rules.caps())
     state.keep(drafts.with_model(state.draft(), found, files))
+
+
+def _fetching(told: Callable[[int, int], None] | None) -> Any:
+    """What may be fetched as a model: no more than could be uploaded."""
+    from pruneviz.engine.sources import download
+
+    return download.Fetch(house_rules.downloads(), told, house_rules.caps().upload_bytes)
 
 
 def _under_a_bar(work: Callable[[Callable[[int, int], None]], Any]) -> Any:
@@ -189,7 +208,7 @@ def _take_set(told: dict[str, Any], name: str) -> None:
 
     where = datasets.root(told, Path())
     if not datasets.here(name, where):
-        one = datasets.find(name)
-        _under_a_bar(lambda heard: datasets.fetch(one, where, download.Fetch(house_rules.downloads(), heard)))
+        one, most = datasets.find(name), house_rules.caps().unpacked_bytes
+        _under_a_bar(lambda heard: datasets.fetch(one, where, download.Fetch(house_rules.downloads(), heard, most)))
     state.keep(drafts.with_data(state.draft(), told, {}))
     bench.note("bring_data_said", name)

@@ -110,9 +110,14 @@ def taken(uploads: Sequence[Any]) -> list[File]:
     """Takes uploaded files into the library, and out of the server's memory."""
     from pruneviz.studio import house_rules
 
-    owner = visitor.name()
+    owner, found = visitor.name(), []
     try:
-        return [library.keep(owner, one.name, one, house_rules.caps()) for one in uploads]
+        for one in uploads:
+            found.append(library.keep(owner, one.name, one, house_rules.caps(), visitor.tab()))
+        return found
+    except Exception:
+        library.let_go(owner, dict(enumerate(found)))
+        raise
     finally:
         for one in uploads:
             visitor.drop_upload(one)

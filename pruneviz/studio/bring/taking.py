@@ -24,13 +24,17 @@ def is_open() -> bool:
 
 def take(reference: str, found: Look) -> bool:
     """Takes the tried model in. Where a link waited for just this one, the link opens; else the page turns to it."""
+    dropped = library.take(visitor.name(), reference, found.hashes, house_rules.caps(), lambda: _turn(reference))
+    if dropped:
+        names = ", ".join(f"«{plain.markdown(title)}»" for title in dropped)
+        bench.say(f"{names} made room: you may keep {house_rules.caps().models} models at a time here.")
+    return True
+
+
+def _turn(reference: str) -> None:
+    """Turns the page to a model, or refuses and leaves it where it is."""
     wanted = bench.wanted()
     trouble = bench.open_wanted() if wanted and wanted.subject == reference else bench.take_subject(reference)
     if trouble:
         raise ValueError(trouble)
     bench.give_up_wanted()
-    dropped = library.take(visitor.name(), reference, found.hashes, house_rules.caps())
-    if dropped:
-        names = ", ".join(f"«{plain.markdown(title)}»" for title in dropped)
-        bench.say(f"{names} made room: you may keep {house_rules.caps().models} models at a time here.")
-    return True

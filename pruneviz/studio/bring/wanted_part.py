@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -78,14 +77,23 @@ def _open(recipe: Any, table: dict[str, Any], have: dict[str, File]) -> None:
         st.rerun()
     state.say_trouble("wanted")
     if not done:
+        library.let_go(visitor.name(), have)
         bench.note("bring_have", {})
+
+
+def _named(card: Any, table: dict[str, Any]) -> list[str]:
+    try:
+        return [*card.named(table).values()]
+    except ValueError:  # it leads out of its folder
+        return [""]
 
 
 def _opened(recipe: Any, table: dict[str, Any], have: dict[str, File]) -> bool:
     from pruneviz.engine.sources import card
 
     # A stranger wrote the card: it names the link's own files, each in its place, and nothing else on this machine.
-    named = [str(path) for path in card.files(table, Path()).values()]
+    table = library.portable(table)
+    named = _named(card, table)
     if not all(one in have or any(at.startswith(f"{one}/") for at in have) for one in named):
         raise ValueError("the link's card names files that the link does not: ask whoever sent it for a new one")
     reference = library.lay(visitor.name(), table, have, lambda folder: drafts.identified(table, folder))

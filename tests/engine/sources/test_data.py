@@ -83,6 +83,18 @@ def test_a_lot_is_fair_to_classes():
     assert thinned(labels, 200).tolist() == list(range(100))
 
 
+def test_a_lot_among_more_classes_than_samples():
+    """Nobody has a share then; and a class for each of a million samples takes no longer than one for all."""
+    chosen = thinned(np.arange(1_000_000), 100)
+    assert len(set(chosen)) == 100 and (np.diff(chosen) > 0).all() and 200_000 < chosen.mean() < 800_000
+
+
+def test_fewer_samples_of_the_same_file_are_other_data(tmp_path):
+    arrays(tmp_path)
+    whole, few, same = (read(tmp_path, replace(LOCAL, samples=most)).sha256 for most in (6, 3, 100))
+    assert whole == same and few == f"{whole}+3of6"
+
+
 def test_the_door_looks_at_what_a_file_holds(tmp_path):
     arrays(tmp_path)
     shutil.copy(tmp_path / "d.npz", tmp_path / "d.zip")

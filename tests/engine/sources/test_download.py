@@ -195,7 +195,7 @@ class Hub:
             sibling = one()
             sibling.rfilename, sibling.size = file, len(body)
             siblings.append(sibling)
-        info.sha, info.siblings = self.commit, siblings
+        info.sha, info.siblings, info.tags = self.commit, siblings, ["pytorch", "license:apache-2.0"]
         return info
 
     def hf_hub_download(self, name, file, *, revision, etag_timeout, token, tqdm_class):
@@ -252,6 +252,34 @@ def test_a_model_with_code_of_its_own_is_refused_before_its_weights_are_fetched(
     with pytest.raises(SubjectError) as caught:
         download.hub("somebody/something", None, ALLOWED)
     assert caught.value.code == "remote-code" and library.asked == ["config.json"]
+
+
+def test_what_is_larger_than_may_come_is_refused_before_its_first_byte(library, published):
+    with pytest.raises(SubjectError, match="at most 1 kB may be fetched here") as caught:
+        download.hub("somebody/something", None, Fetch(True, most=1_000))
+    assert caught.value.code == "too-large" and not library.asked
+    with pytest.raises(SubjectError, match="may be fetched here"):
+        download.weights(published.reference, Fetch(True, most=1))
+    assert not download.cache().exists()
+    library.files["model.safetensors"] = b"w" * 900
+    assert download.hub("somebody/something", None, Fetch(True, most=1_000)).is_dir()
+
+
+def test_who_announced_less_than_comes_is_stopped(library, monkeypatch):
+    monkeypatch.setattr(hub, "_wanted", lambda sizes, name: dict.fromkeys(("config.json", "model.safetensors"), 1))
+    with pytest.raises(SubjectError, match="may be fetched here"):
+        download.hub("somebody/something", None, Fetch(True, most=500))
+    assert hub.here("somebody/something") is None
+
+
+def test_size_licence_and_commit_are_said_before_anything_is_fetched(library):
+    said = hub.announced("somebody/something", None, ALLOWED)
+    assert (said.commit, said.licence) == (Hub.commit, "apache-2.0") and not library.asked
+    assert said.bytes == sum(
+        len(FILES[name]) for name in ("config.json", "model.safetensors", "tokenizer.json", "vocab.txt")
+    )
+    with pytest.raises(SubjectError, match="downloads are off"):
+        hub.announced("somebody/something", None, NEVER)
 
 
 def test_a_model_without_safetensors_is_refused(library):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from dataclasses import replace
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pruneviz.engine.sources import tabular
-from pruneviz.engine.sources.gate import SubjectError
+from pruneviz.engine.sources.gate import LOCAL, SubjectError
 
 QUIET = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
@@ -18,7 +21,7 @@ def read(folder, text: str, **table) -> tabular.Rows:
 
 
 def pairs(rows: tabular.Rows) -> list[tuple[str, ...]]:
-    return [(*text, label) for text, label in zip(rows.texts, rows.labels, strict=True)]
+    return [(*text, label) for text, label in zip(rows.texts(range(len(rows.labels))), rows.labels, strict=True)]
 
 
 TWO = [("good film", "1"), ('it\'s "bad", really', "0")]
@@ -44,7 +47,7 @@ def test_columns_that_the_card_names(tmp_path):
     text = "a,b,c\nx,long long text,1\ny,another long text,0\n"
     assert pairs(read(tmp_path, text, text_column="a", label_column="c")) == [("x", "1"), ("y", "0")]
     assert pairs(read(tmp_path, text, text_column=0, label_column=2, header=True)) == [("x", "1"), ("y", "0")]
-    assert len(read(tmp_path, text, text_column=0, label_column=2, header=False).texts) == 3
+    assert len(pairs(read(tmp_path, text, text_column=0, label_column=2, header=False))) == 3
     assert pairs(read(tmp_path, text, text_column="b", second_column="a", label_column="c"))[0] == (
         "long long text",
         "x",
@@ -138,7 +141,7 @@ def test_any_damage_to_a_parquet_file_is_rows_or_one_sentence(tmp_path, place, c
     except SubjectError as error:
         assert "\n" not in str(error) and len(str(error)) < 500
     else:
-        assert len(found.texts) == len(found.labels) > 0
+        assert len(pairs(found)) > 0
 
 
 @given(st.text(max_size=200))
@@ -149,7 +152,7 @@ def test_any_text_is_rows_or_one_sentence(tmp_path, text):
     except SubjectError as error:
         assert "\n" not in str(error)
     else:
-        assert len(found.texts) == len(found.labels) > 0
+        assert len(pairs(found)) > 0
 
 
 def test_whole_numbers():
@@ -162,3 +165,40 @@ def test_other_files_are_not_tables(tmp_path):
     (tmp_path / "x").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
     with pytest.raises(SubjectError, match="texts and labels as .csv"):
         tabular.read(tmp_path / "x", {})
+
+
+def test_a_million_short_rows_are_never_held(tmp_path):
+    """Rows of twelve letters, as Python holds them, would be a dozen times the file."""
+    path = tmp_path / "t.csv"
+    path.write_text("".join(f"row {at:05d},{at % 2}\n" for at in range(50_000)), "ascii")
+    tracemalloc.start()
+    try:
+        found = tabular.read(path, {}, replace(LOCAL, samples=1000))
+        texts = found.texts(range(0, 50_000, 200))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(found.labels) == 50_000 and texts[:2] == [("row 00000",), ("row 00200",)] and len(texts) == 250
+    assert peak < 7 * path.stat().st_size
+
+
+def test_more_rows_than_anybody_keeps_are_not_read(tmp_path):
+    (tmp_path / "t.csv").write_text("a text,1\nanother,0\n" * 1001, "ascii")
+    assert len(tabular.read(tmp_path / "t.csv", {}, replace(LOCAL, samples=11)).labels) == 2002
+    with pytest.raises(SubjectError, match="more than 2,000 rows; 10 texts are kept") as caught:
+        tabular.read(tmp_path / "t.csv", {}, replace(LOCAL, samples=10))
+    assert caught.value.code == "samples"
+    (tmp_path / "t.csv").write_text("".join(f"a text,{at}\n" for at in range(12)), "ascii")
+    with pytest.raises(SubjectError, match="more than 11 different labels in column '1'"):
+        tabular.read(tmp_path / "t.csv", {"text_column": 0, "label_column": 1}, replace(LOCAL, samples=11))
+
+
+def test_a_child_that_writes_rows_of_several_widths_is_not_believed(tmp_path, monkeypatch):
+    import pyarrow
+    import pyarrow.parquet
+
+    pyarrow.parquet.write_table(pyarrow.table({"text": ["a", "b"], "label": [0, 1]}), tmp_path / "t.parquet")
+    said = '["text", "label"]\n["a", "1"]\n["b"]\n'
+    monkeypatch.setattr(tabular.parquet.throwaway, "run", lambda errand, *_: errand.target.write_text(said))
+    with pytest.raises(SubjectError, match="could not be read"):
+        tabular.read(tmp_path / "t.parquet", {})

@@ -37,6 +37,7 @@ TASKS = {
 # Kinds that are a door to other libraries' models.
 _DOORS = {"timm_wrapper", "timm_backbone"}
 _CODE = ("auto_map", "custom_pipelines", "trust_remote_code", "use_pretrained_backbone", "use_timm_backbone")
+MOST_LABELS = 100_000
 _PACKED = ("quantization_config", "compression_config")
 # What says how and not what to compute, or where a model once lay.
 _DROPPED = {
@@ -139,6 +140,14 @@ def checked(config: Mapping[str, Any]) -> dict[str, Any]:
             f"config.json has model_type {repr(kind)[:64]}, which the transformers library here does not know for "
             f"classification or language modelling; there are {len(names())} kinds, such as {some}",
             "model-type",
+        )
+    labels = config.get("num_labels", 2)
+    if type(labels) is int and labels > MOST_LABELS:
+        # The library writes a name for each of them before anything else.
+        raise SubjectError(
+            f"config.json says num_labels = {labels if labels < 10**24 else 'a number beyond all measure'}; at most "
+            f"{MOST_LABELS:,} classes are taken: correct it",
+            "too-large",
         )
     if config.get("position_embedding_type", "absolute") != "absolute":
         raise SubjectError(
