@@ -19,7 +19,7 @@ from pruneviz.studio import background, bench, kitchen, larder, orders
 # Coarse to fine: the shape of the curve first, each further node a refinement.
 ORDER = tuple(dict.fromkeys((0, 50, 80, 90, 95, 99, *range(0, 101, 10), *range(0, 101, 5), *range(0, 101, 2), *range(101))))
 REDRAW = 2.0
-AT_ONCE = 1.5
+AT_ONCE = 0.7
 """A curve that takes at most this many seconds is measured before the page shows it; a longer one grows on the page."""
 NODES = tuple(node / 100 for node in ORDER)
 ALONE = "alone"

@@ -59,7 +59,11 @@ def only_percent(page, selector: str) -> float:
 def strip(page) -> list[str]:
     keys = ("strip-sparsity", "accuracy", "strip-against", "strip-price-0")
     for key in keys:
-        page.wait_for_function("key => document.querySelector(`.st-key-${key}`)?.innerText.trim()", arg=key)
+        page.wait_for_function(
+            "key => document.querySelector('[data-pv-guessing]')"  # which hides the answers
+            " || document.querySelector(`.st-key-${key}`)?.innerText.trim()",
+            arg=key,
+        )
     return [page.locator(f".st-key-{key}").inner_text() for key in keys]
 
 
