@@ -62,13 +62,25 @@ class Door:
         refused = _too_much(tab, length)
         if refused:
             return await _refuse(scope, receive, send, *refused)
+        under_way = [length]
         _coming[tab] += length
-        try:
-            await self.app(scope, _counted(receive), _politely(send))
-        finally:
-            _coming[tab] -= length
+
+        def arrived() -> None:
+            for one in under_way:
+                _coming[tab] -= one
+            under_way.clear()
             if not _coming[tab]:
                 del _coming[tab]
+
+        async def told(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                arrived()  # by now it is held, or refused: whoever hears the answer may send the next one at once
+            await send(message)
+
+        try:
+            await self.app(scope, _counted(receive), _politely(told))
+        finally:
+            arrived()
 
 
 def middleware() -> list[Middleware]:
@@ -123,7 +135,7 @@ def _too_much(tab: str, length: int) -> tuple[int, str] | None:
     if length > caps.upload_bytes + FRAMING:
         return 413, f"This file is too large: {caps.upload_bytes / 1e6:g} MB can be uploaded.\n"
     held = _held()
-    if held.get(tab, 0) + _coming[tab] + length > caps.models * (caps.upload_bytes + FRAMING):
+    if held.get(tab, 0) + _coming[tab] + length > caps.models * caps.upload_bytes + FRAMING:
         return 413, "Too much was uploaded in this tab: load the page anew, and bring less at a time.\n"
     if sum(held.values()) + _coming.total() + length > caps.held_bytes:
         return 413, "All visitors together have brought as much as this server holds: try again in a few minutes.\n"
