@@ -12,7 +12,9 @@ from hypothesis import HealthCheck, settings
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT.parent / "shared" / "data"
 
-# Once, before anything runs: on networks this small two threads mostly wait for each other.
+# Once, before anything runs: on networks this small two threads mostly wait for each other. The servers that tests start
+# hear of it, too: two of them run side by side.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 torch.set_num_threads(1)
 
 settings.register_profile(

@@ -18,8 +18,9 @@ LONGEST = 0.5
 
 @cache
 def settle_threads() -> None:
-    """Once in a process: torch takes all the cores there are."""
-    torch.set_num_threads(os.cpu_count() or 2)
+    """Once in a process: torch takes all the cores there are, or as many threads as `OMP_NUM_THREADS` says."""
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    torch.set_num_threads(int(said) if said.isdecimal() and int(said) else os.cpu_count() or 2)
 
 
 def seconds(subject: Subject, enough: float) -> float:
