@@ -36,10 +36,10 @@ def bring(page, what: Bringing) -> str:
     """Goes through the dialog as a person does; what it said before «Use it» was pressed."""
     page.locator(".st-key-bring button").click()
     dialog = page.get_by_role("dialog")
-    _give(dialog, "File or folder", what.model, first=True)
+    _give(dialog, "File or folder", what.model)
     dialog.get_by_text("2 · Data").wait_for(timeout=LONG)
     _still(page)
-    _give(dialog, "File", what.data, first=False)
+    _give(dialog, "File", what.data)
     if what.tokenizer:
         _still(page)
         dialog.locator("input[type=file]").last.set_input_files(what.tokenizer)
@@ -57,16 +57,15 @@ def bring(page, what: Bringing) -> str:
     return said
 
 
-def _give(dialog, label: str, path: Path, *, first: bool) -> None:
-    """A folder by its path, a file as an upload."""
-    at = "first" if first else "last"
+def _give(dialog, label: str, path: Path) -> None:
+    """A folder by its path, a file as an upload, to the first part that still asks: what was given is asked for no more."""
     if path.is_dir() or path.stat().st_size > 90_000_000:
-        getattr(dialog.get_by_text("a path on this machine"), at).click()
+        dialog.get_by_text("a path on this machine").first.click()
         field = dialog.get_by_role("textbox", name=label, exact=True)
         field.fill(str(path))
         field.press("Enter")
     else:
-        getattr(dialog.locator("input[type=file]"), at).set_input_files(path)
+        dialog.locator("input[type=file]").first.set_input_files(path)
 
 
 def _fill(page, dialog, form: Sequence[tuple[str, str]]) -> None:
@@ -153,7 +152,9 @@ def test_stories260k_with_a_text(visit, real_data, place):
     assert "Perplexity" in said
     page.locator(slider()).press("Home")
     page.wait_for_url(re.compile(r"s=0(&|$)"))
-    assert "106.86" in finished(page)
+    # 106.86 where windows are cut at the 512 tokens that the model was trained on; here they are read whole.
+    perplexity = float(re.findall(r"\n([\d.]+)\n", finished(page))[0])
+    assert 106 < perplexity < 108
 
 
 def test_minilm_trained_on_sst2_and_its_72_heads(visit, real_data, place):
