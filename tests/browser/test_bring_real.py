@@ -152,9 +152,7 @@ def test_stories260k_with_a_text(visit, real_data, place):
     assert "Perplexity" in said
     page.locator(slider()).press("Home")
     page.wait_for_url(re.compile(r"s=0(&|$)"))
-    # 106.86 where windows are cut at the 512 tokens that the model was trained on; here they are read whole.
-    perplexity = float(re.findall(r"\n([\d.]+)\n", finished(page))[0])
-    assert 106 < perplexity < 108
+    assert "106.86" in finished(page)
 
 
 def test_minilm_trained_on_sst2_and_its_72_heads(visit, real_data, place):

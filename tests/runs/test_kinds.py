@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 
 from pruneviz.caps import Caps
@@ -26,9 +27,14 @@ WEIGHTS = Recipe(subject=MODEL, amount=0.8)
 UNITS = Recipe(subject=MODEL, granularity="neuron", criterion="leave_one_out", amount=0.4)
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """As the worker has here, whatever a test before this one set: another order of sums is another last bit."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="module")
 def queue():
-    # One thread, as in these tests: another order of sums is another last bit.
     made = Queue(Caps(), threads=1)
     yield made
     made.close()

@@ -60,7 +60,12 @@ class Header:
     @property
     def config(self) -> dict[str, Any]:
         """What no tensor's shape says, by llama2.c's names."""
-        return {"dim": self.width, "n_heads": self.heads, "n_kv_heads": self.key_value_heads}
+        return {
+            "dim": self.width,
+            "n_heads": self.heads,
+            "n_kv_heads": self.key_value_heads,
+            "max_seq_len": self.context,
+        }
 
     def tensors(self) -> Iterator[tuple[str, tuple[int, ...]]]:
         """Every tensor's name and shape in the file's order; of a layer's tensors all layers' lie together."""

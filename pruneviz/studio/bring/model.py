@@ -107,7 +107,9 @@ def _compared(table: dict[str, Any], config: Mapping[str, Any] | None, build: st
     candidates = tuple(recognise.recognise(read.tensors, config=given, build=build))
     if candidates:
         table |= with_architecture(candidates[0])
-    said = tuple(read.words)
+    said, longest = tuple(read.words), given.get("max_seq_len") if given else None
+    if table.get("task") == "language_modelling" and type(longest) is int and longest >= 2:
+        data = {**data, "context": longest}  # it was trained on windows of so many tokens
     return Model(table["name"], table, {placed[name]: one for name, one in files.items()}, data, said, candidates)
 
 
