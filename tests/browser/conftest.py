@@ -40,6 +40,8 @@ def axe() -> Callable:
     options = {"runOnly": {"type": "tag", "values": tags}}
 
     def violations(page, context: str | None = None) -> list[tuple[str, list[str]]]:
+        # Streamlit fades what is about to be drawn anew; a colour half-way through a fade is nobody's colour.
+        page.add_style_tag(content="[data-stale] { opacity: 1 !important; transition: none !important; }")
         said = found.Axe().run(page, context=context, options=options).response
         assert len(said["passes"]) > 5, "axe looked at nothing"
         return [(item["id"], [node["html"][:160] for node in item["nodes"]]) for item in said["violations"]]

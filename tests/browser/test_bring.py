@@ -59,7 +59,11 @@ def quiet(page) -> None:
 
 
 def give(page, part: str, path: Path) -> None:
-    page.locator(f"[class*=st-key-bring-{part}] input[type=file]").set_input_files(path)
+    """Gives a file to a part of the dialog, once the uploader that took the one before has gone."""
+    quiet(page)
+    taker = f"[class*=st-key-bring-{part}] input[type=file]"
+    page.wait_for_function("taker => document.querySelectorAll(taker).length === 1", arg=taker)
+    page.locator(taker).set_input_files(path)
 
 
 def bring(page, folder: Path) -> None:

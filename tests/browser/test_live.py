@@ -90,8 +90,11 @@ def test_a_first_number_then_more_then_all_and_a_drag_begins_anew(visit, card):
 
 def test_cancel_ends_what_runs_says_at_which_step_and_keeps_the_curve(visit, card):
     page = visit(f"/?m={quote(card)}&s=50&p=lamp")
-    until(lambda: re.search(r"Curve: (\d+ of|0 of 101 points, \d+ more)", line(page)) is not None)
-    page.wait_for_function("() => document.querySelectorAll('.pv-few').length > 1 || !document.querySelector('.pv-rough')")
+    until(
+        lambda: (
+            "Measuring" not in line(page) and re.search(r"Curve: ([1-9]\d* of|0 of 101 points, [1-9]\d* more)", line(page))
+        )
+    )
     page.locator(".st-key-cancel-order button").click()
     page.wait_for_selector(".st-key-ended")
     assert re.search(r"The curve was cancelled at step \d+; what was found until then stays\.", line(page))

@@ -101,16 +101,16 @@ def _ended(process: int) -> float:
     return last - began
 
 
-def once_for_all(server: Server, card: str, visitors: int = 20) -> Line:
-    """What twenty ask for at once is computed once: the worker's seconds for one visitor, and for twenty."""
+TOGETHER = "measure 0.53"
+"""The job that all ask for at once, as the watched app counts it."""
+
+
+def once_for_all(server: Server, card: str, visitors: int = 20) -> str:
+    """Twenty ask for the same at once: the worker's seconds for one visitor, and for twenty, in words."""
     _seconds(server, card, 1, 42)  # the worker is born and the model loaded
     alone = _seconds(server, card, 1, 47)
     together = _seconds(server, card, visitors, 53)
-    found = f"{together:.1f} processor seconds of the worker; {alone:.1f} for one visitor"
-    # The worker goes on with the curve until the last of them has come; a computation for each would take twenty times one.
-    return Line(
-        f"{visitors} visitors ask for one Recipe at once", "one computation", found, together <= visitors / 5 * alone
-    )
+    return f"{together:.1f} processor seconds of the worker with its curve; {alone:.1f} for one visitor"
 
 
 def _seconds(server: Server, card: str, visitors: int, amount: int) -> float:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.browser.server import Server, serving
 from tests.soak import crowd, ground, heavy, isolation
@@ -33,10 +34,10 @@ class Size:
 
 
 @contextmanager
-def watched(**settings: str) -> Iterator[tuple[Server, dict[str, str]]]:
+def watched(**settings: str) -> Iterator[tuple[Server, dict[str, Any]]]:
     """A server that says at its end what its models' tensors are then; there is no address for it. The dictionary is filled
     once the server has gone."""
-    told: dict[str, str] = {}
+    told: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         said = Path(folder) / "models.json"
         with serving("tests/soak/watched_app.py", settings={"SOAK_MODELS": str(said), **settings}) as server:
@@ -133,9 +134,13 @@ def beside_a_heavy_job(size: Size) -> Iterator[Line]:
     """Many ask for one heavy job; ten visitors go on while the worker is busy for minutes."""
     with tempfile.TemporaryDirectory() as folder:
         card = ground.slow(Path(folder) / "slow")
-        with serving(settings={"PRUNEVIZ_CARDS": card}) as server:
-            yield heavy.once_for_all(server, card)
+        with watched(PRUNEVIZ_CARDS=card) as (server, told):
+            seconds = heavy.once_for_all(server, card)
             yield _reruns(server, card)
+        times = told["begun"].get(heavy.TOGETHER, 0)
+        yield Line(
+            "20 visitors ask for one Recipe at once", "one computation", f"{times} computation of it; {seconds}", times == 1
+        )
 
 
 def cancellations(size: Size) -> Iterator[Line]:
