@@ -6,16 +6,20 @@ can travel in a link, a test, a command line or a cache key. What the choices *m
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
-from decimal import Decimal, InvalidOperation
+from dataclasses import dataclass, replace
 
-# A choice of at most this many characters: longer strings in a link are nonsense, and never reach the screen.
-LONGEST = 256
-LONGEST_CARD = 4096
-_WHOLE = {"seed": (0, 2**63 - 1), "pick": (-1, 2**40), "sampled": (0, 2000), "guess": (-1, 100), "apart": (0, 1)}
-_WHOLE |= {"floor": (0, 1), "batch": (1, 4096), "length": (0, 65536), "threads": (0, 1024)}
+WHOLE = {"seed": (0, 2**63 - 1), "pick": (-1, 2**40), "sampled": (0, 2000), "guess": (-1, 100), "apart": (0, 1)}
+WHOLE |= {"floor": (0, 1), "batch": (1, 4096), "length": (0, 65536), "threads": (0, 1024)}
+WHOLE |= {"example": (-1, 2**40), "group": (-1, 2**31), "slide": (0, 5)}
+"""What is a whole number, from and to which."""
+PINS = 8
+"""So many settings can be pinned at a time."""
+
+
+LIMITS = ("points", "worst", "mb", "ms")
+"""What may be limited beforehand: points of accuracy lost, points lost by the class that loses most, megabytes of the
+parameters that are left, and milliseconds for one input."""
+HIGHEST = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,27 @@ class Recipe:
     batch: int = 32
     length: int = 0
     threads: int = 0
+    # What it is compared with: pinned settings, each as the query of its own link; the first is the baseline, A. `marked`
+    # are those that are selected everywhere at once, by their letter; the live setting is «live».
+    pins: tuple[str, ...] = ()
+    marked: tuple[str, ...] = ()
+    # What breaks: one held-out example, one class, and how its pixels are weighed.
+    example: int = -1
+    group: int = -1
+    attribution: str = "saliency"
+    # What a search for the best amounts may spend: the share of the accuracy that may be lost, and what is to become less.
+    tolerance: float = 0.02
+    budget: str = "parameters"
+    # What is presented: the limits set beforehand, what the presenter adds, and the slide that is open (0: none).
+    limits: tuple[tuple[str, float], ...] = ()
+    title: str = ""
+    author: str = ""
+    contact: str = ""
+    untested: str = ""
+    slide: int = 0
+    # What is taught: the lesson that is open, and the controls that its teacher hid.
+    lesson: str = ""
+    hidden: tuple[str, ...] = ()
     # What a link was made with: the first sixteen characters of the sha256 of the model's and of the data's files, the
     # files that somebody brought («cats.zip:0123456789abcdef»), and the card that tells how they fit together. Only a link
     # has them: they are written last, and compared and put away first.
@@ -64,9 +89,18 @@ class Recipe:
     def __post_init__(self) -> None:
         if not 0.0 <= self.amount <= 1.0:
             raise ValueError(f"amount {self.amount!r} is not a fraction: give a number from 0 to 1, such as 0.8")
-        for name, (low, high) in _WHOLE.items():
+        for name, (low, high) in WHOLE.items():
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} {getattr(self, name)!r} is out of range: give a whole number from {low} to {high}")
+        if not 0.0 <= self.tolerance <= 1.0:
+            raise ValueError(f"tolerance {self.tolerance!r} is not a fraction: give a number from 0 to 1, such as 0.02")
+        for name, limit in self.limits:
+            if name not in LIMITS or not 0.0 <= limit <= HIGHEST:
+                raise ValueError(
+                    f"limit {name!r} of {limit!r} is none: there are {', '.join(LIMITS)}, from 0 to {HIGHEST:g}"
+                )
+        if len(self.pins) > PINS:
+            raise ValueError(f"{len(self.pins)} settings are pinned: {PINS} is the most, so let one go first")
         for name, amount in (*self.overrides, *self.unlinked):
             if not 0.0 <= amount <= 1.0:
                 raise ValueError(f"amount {amount!r} of {name!r} is not a fraction: give a number from 0 to 1")
@@ -94,50 +128,6 @@ class Recipe:
         return replace(self, unlinked=tuple(sorted((*rest, (criterion, amount)))))
 
 
-# The short names of a link, in the order in which a link shows them. Old links keep working: a name is never given a
-# second meaning (tests/test_recipe.py pins the strings).
-SHORT = {
-    "subject": "m",
-    "criterion": "c",
-    "granularity": "g",
-    "scope": "p",
-    "amount": "s",
-    "spared": "keep",
-    "overrides": "own",
-    "calibration": "cal",
-    "nonfinite": "nf",
-    "seed": "seed",
-    "pool": "pool",
-    "floor": "floor",
-    "gone": "gone",
-    "back": "back",
-    "device": "dev",
-    "layer": "layer",
-    "shape": "w",
-    "axis": "y",
-    "apart": "apart",
-    "unlinked": "each",
-    "against": "vs",
-    "pick": "pick",
-    "sampled": "k",
-    "guess": "guess",
-    "batch": "batch",
-    "length": "len",
-    "threads": "threads",
-    "model_sha": "mh",
-    "data_sha": "dh",
-    "files": "need",
-    "card": "card",
-}
-_OFFERED = {
-    "calibration": ("training", "held-out"),
-    "nonfinite": ("refuse", "remove"),
-    "pool": ("mean", "l1", "l2", "max"),
-    "shape": ("signed", "absolute"),
-    "axis": ("linear", "log"),
-}
-
-
 LOOKS = (
     "layer",
     "shape",
@@ -151,6 +141,21 @@ LOOKS = (
     "batch",
     "length",
     "threads",
+    "pins",
+    "marked",
+    "example",
+    "group",
+    "attribution",
+    "tolerance",
+    "budget",
+    "limits",
+    "title",
+    "author",
+    "contact",
+    "untested",
+    "slide",
+    "lesson",
+    "hidden",
     "model_sha",
     "data_sha",
     "files",
@@ -159,119 +164,3 @@ LOOKS = (
 """The fields that say how it is looked at, or what a link was made with: no measured number depends on them."""
 TRAVEL = ("model_sha", "data_sha", "files", "card")
 """The fields that only a link has: what it was made with."""
-_LISTS = ("spared", "gone", "back", "files")
-_BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
-
-
-def to_query(recipe: Recipe) -> dict[str, str]:
-    """The link's parameters: only what differs from the defaults, amounts in percent with all their digits."""
-    default = Recipe()
-    return {
-        SHORT[field.name]: _write(getattr(recipe, field.name), field.name)
-        for field in fields(recipe)
-        if getattr(recipe, field.name) != getattr(default, field.name)
-    }
-
-
-def from_query(query: Mapping[str, str]) -> tuple[Recipe, list[str]]:
-    """The Recipe of a link, and a word about each part that could not be read: those keep their default."""
-    long = {short: name for name, short in SHORT.items()}
-    chosen: dict[str, object] = {}
-    words: list[str] = []
-    for short, text in query.items():
-        if short not in long:
-            words.append(f"«{_shown(short)}» in the link is unknown here and was left out.")
-            continue
-        try:
-            chosen[long[short]] = _read(text, long[short])
-        except (ValueError, InvalidOperation):
-            words.append(f"«{short}={_shown(text)}» in the link could not be read; the default was taken.")
-    return Recipe(**chosen), words
-
-
-def _shown(text: str) -> str:
-    """The beginning of a stranger's text, in one line, without marks that cannot be seen."""
-    return "".join(one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in text[:40])
-
-
-def _write(value: object, name: str) -> str:
-    if name == "amount":
-        return _percent(value)
-    if name in _LISTS:
-        return "~".join(_escape(one) for one in value)
-    if name in ("overrides", "unlinked"):
-        return "~".join(f"{_escape(key)}:{_percent(amount)}" for key, amount in value)
-    return str(value)
-
-
-def _read(text: str, name: str) -> object:
-    if len(text) > 64 * LONGEST:
-        raise ValueError(name)
-    if name == "amount":
-        return _fraction(text)
-    if name in _LISTS:
-        return tuple(_word(_unescape(part)) for part in text.split("~") if part)
-    if name in ("overrides", "unlinked"):
-        return tuple(_pairs(text.split("~")))
-    if name in _WHOLE:
-        return _whole(text, name)
-    if name in TRAVEL:
-        return _plain(text, name)
-    if name == "device" and not re.fullmatch(r"cpu|mps|cuda:\d{1,2}", text, re.ASCII):
-        raise ValueError(name)
-    word = _word(text)
-    if word not in _OFFERED.get(name, (word,)) or not word:
-        raise ValueError(name)
-    return word
-
-
-def _pairs(parts: Iterable[str]) -> Iterable[tuple[str, float]]:
-    for part in parts:
-        key, colon, percent = part.rpartition(":")
-        if not colon or not key:
-            raise ValueError(part)
-        yield _word(_unescape(key)), _fraction(percent)
-
-
-def _escape(name: str) -> str:
-    """A name as part of a list: the list's own signs are spelt out."""
-    return name.replace("%", "%25").replace("~", "%7E")
-
-
-def _unescape(text: str) -> str:
-    return text.replace("%7E", "~").replace("%25", "%")
-
-
-def _word(text: str) -> str:
-    if len(text) > LONGEST or not text.isprintable():
-        raise ValueError(text)
-    return text
-
-
-def _plain(text: str, name: str) -> str:
-    """A hash or a packed card: a few plain letters, and not too many."""
-    most, letters = (LONGEST_CARD, _BASE64) if name == "card" else (16, frozenset("0123456789abcdef"))
-    if not text or len(text) > most or not letters.issuperset(text):
-        raise ValueError(name)
-    return text
-
-
-def _whole(text: str, name: str) -> int:
-    value = int(text)
-    low, high = _WHOLE[name]
-    if not low <= value <= high:
-        raise ValueError(text)
-    return value
-
-
-def _percent(amount: float) -> str:
-    """Shifts the decimal point instead of multiplying, so that no digit of the amount is lost on the way."""
-    text = format(Decimal(repr(float(amount))).scaleb(2), "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _fraction(percent: str) -> float:
-    amount = float(Decimal(percent.strip()).scaleb(-2))
-    if not 0.0 <= amount <= 1.0:
-        raise ValueError(percent)
-    return amount

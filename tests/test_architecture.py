@@ -27,6 +27,7 @@ FORBIDDEN = {
     "pruneviz.charts": {"streamlit", "torch"},
     "pruneviz.__main__": {"streamlit", "plotly"},
     "pruneviz.recipe": {"streamlit", "plotly", "torch", "numpy"},
+    "pruneviz.query": {"streamlit", "plotly", "torch", "numpy"},
     "pruneviz.report": {"streamlit", "plotly", "torch"},
     "pruneviz.shipped": {"streamlit", "plotly", "torch"},
     "pruneviz.findings": {"streamlit", "plotly", "torch"},

@@ -12,7 +12,8 @@ from typing import Any
 
 import streamlit as st
 
-from pruneviz.recipe import LOOKS, Recipe, from_query, to_query
+from pruneviz.query import LONGEST, from_pin, from_query, to_pin, to_query
+from pruneviz.recipe import HIGHEST, LIMITS, LOOKS, PINS, Recipe
 from pruneviz.studio.link import travel
 
 TRAIL = 12
@@ -65,6 +66,37 @@ def open_wanted() -> str | None:
         st.session_state[_WANTED] = None
         commit(recipe)
     return trouble
+
+
+def pins() -> list[Recipe]:
+    """The pinned settings, oldest first; the first is the baseline, A."""
+    return [recipe for recipe in map(from_pin, recipe_now().pins) if recipe is not None]
+
+
+def pinned() -> bool:
+    """Whether the setting as it is now is pinned already."""
+    return to_pin(recipe_now()) in recipe_now().pins
+
+
+def pin() -> None:
+    """Pins the setting as it is now; the first that is pinned is the baseline. Undo takes it back."""
+    now = recipe_now()
+    if len(now.pins) >= PINS:
+        say(f"{PINS} settings are pinned, and there is no room for more: take one away on the page Compare.")
+    elif not pinned():
+        change(pins=(*now.pins, to_pin(now)))
+
+
+def unpin(at: int) -> None:
+    """Takes the pinned setting at this place away."""
+    now = recipe_now()
+    change(pins=(*now.pins[:at], *now.pins[at + 1 :]), marked=())
+
+
+def return_to(at: int) -> None:
+    """Makes the pinned setting at this place the live one; what is looked at stays as it is."""
+    found, now = from_pin(recipe_now().pins[at]), recipe_now()
+    commit(replace(found, **{name: getattr(now, name) for name in LOOKS if found.subject == now.subject or name == "pins"}))
 
 
 def keep_link(seal: Callable[[Recipe], Recipe]) -> None:
@@ -220,6 +252,29 @@ def number(label: str, field: str, low: int, high: int, **how: Any) -> int:
     """A whole number bound to one field of the Recipe."""
     st.session_state[field] = min(high, max(low, getattr(recipe_now(), field)))
     return st.number_input(label, low, high, step=1, key=field, on_change=_take, args=(field,), **how)
+
+
+def write(label: str, field: str, **how: Any) -> str:
+    """A line of text bound to one field of the Recipe."""
+    st.session_state[field] = getattr(recipe_now(), field)
+    return st.text_input(label, key=field, max_chars=LONGEST, on_change=_take_text, args=(field,), **how)
+
+
+def _take_text(field: str) -> None:
+    change(**{field: " ".join("".join(one if one.isprintable() else " " for one in st.session_state[field]).split())})
+
+
+def limit(label: str, name: str, **how: Any) -> float | None:
+    """A number that bounds what a setting may cost, or nothing; bound to the Recipe's limits."""
+    key = f"limit-{name}"
+    st.session_state[key] = dict(recipe_now().limits).get(name)
+    return st.number_input(label, 0.0, HIGHEST, key=key, on_change=_take_limit, args=(name, key), **how)
+
+
+def _take_limit(name: str, key: str) -> None:
+    limits, given = dict(recipe_now().limits), st.session_state[key]
+    limits = {kind: given if kind == name else limits.get(kind) for kind in LIMITS}
+    change(limits=tuple((kind, float(value)) for kind, value in limits.items() if value is not None))
 
 
 _CHECKS: dict[str, Callable[[Recipe], str | None]] = {}

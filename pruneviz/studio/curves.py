@@ -159,10 +159,13 @@ def tuned(recipe: Recipe) -> Curve | None:
 
 def baseline(recipe: Recipe, panel: str = "") -> Curve | None:
     """Random pruning under the same scope: the control that every criterion has to beat. It is measured once the curve
-    itself is there, and until then there is none."""
+    itself is there; until then, and where it cannot be measured, there is none."""
     if recipe.criterion == "random" or not curve(recipe, panel)[1]:
         return None
-    return curve(replace(recipe, criterion="random"), panel)[0]
+    try:
+        return curve(replace(recipe, criterion="random"), panel)[0]
+    except ValueError:  # of a heavy model it is asked of the worker, and can be cancelled: the status line says so
+        return None
 
 
 def sweep(recipe: Recipe, panel: str = "") -> Sweep:

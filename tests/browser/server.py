@@ -95,10 +95,16 @@ def chromium():
         browser.close()
 
 
+STYLED = """() => !document.querySelector('.st-key-strip')
+  || [...document.querySelectorAll('style')].some(one => one.textContent.includes('.st-key-strip'))"""
+"""The app's own style comes in a piece of JavaScript of its own, which a busy machine may fetch late."""
+
+
 def settle(page) -> None:
     """Waits until the page's script has run to its end and the slider stands, or the page that has none has measured."""
     page.wait_for_selector('[data-pv="live-accuracy"], .st-key-again, .st-key-patterns', timeout=PATIENCE)
     page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=PATIENCE)
+    page.wait_for_function(STYLED, timeout=PATIENCE)
 
 
 def thumb(page, selector: str, percent: float) -> tuple[float, float]:

@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from pruneviz.recipe import Recipe, to_query
+from pruneviz.query import to_query
+from pruneviz.recipe import Recipe
 from tests.browser.server import PATIENCE, slider
 from tests.soak.isolation import known
 

@@ -64,7 +64,8 @@ def line(page) -> str:
     return page.locator(".st-key-status").inner_text()
 
 
-def until(said: Callable[[], bool], seconds: float = 60) -> None:
+def until(said: Callable[[], bool], seconds: float = 180) -> None:
+    """Waits for what is said; long, since a worker gives way to everything else on a busy machine."""
     last = time.monotonic() + seconds
     while not said():
         assert time.monotonic() < last

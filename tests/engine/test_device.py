@@ -17,7 +17,8 @@ from pruneviz.engine.measure import Workspace
 from pruneviz.engine.ranking import rank
 from pruneviz.engine.sources import card
 from pruneviz.engine.strokes import Strokes
-from pruneviz.recipe import Recipe, from_query, to_query
+from pruneviz.query import from_query, to_query
+from pruneviz.recipe import Recipe
 from tests.engine.conftest import tiny_subject
 from tests.engine.networks import Residual, images, randomised
 from tests.engine.test_measure import NETWORKS, UNITS, units_of

@@ -17,9 +17,10 @@ from urllib.parse import parse_qsl
 
 import numpy as np
 
-from pruneviz import recipe
+from pruneviz import query as links
 from pruneviz.engine.sources import archive, files, gate, pickled, sniff, tokenizer
 from pruneviz.engine.sources.zip_file import Archive
+from pruneviz.recipe import Recipe
 from tests.engine.sources import stories
 from tests.fuzz import words
 from tests.fuzz.mutate import mutated
@@ -219,8 +220,8 @@ def _read_text(path: Path) -> None:
 
 def _read_link(path: Path) -> None:
     query = dict(parse_qsl(path.read_bytes().decode("utf-8", "replace"), keep_blank_values=True))
-    found, said = recipe.from_query(query)
-    assert recipe.from_query(recipe.to_query(found))[0] == found, "a link that was read is written and read again"
+    found, said = links.from_query(query)
+    assert links.from_query(links.to_query(found))[0] == found, "a link that was read is written and read again"
     assert all("\n" not in one for one in said)
 
 
@@ -228,9 +229,9 @@ def _links() -> list[bytes]:
     from dataclasses import replace
     from urllib.parse import urlencode
 
-    plain = recipe.Recipe()
+    plain = Recipe()
     other = replace(plain, amount=plain.amount / 2, seed=7)
-    return [urlencode(recipe.to_query(one)).encode() or b"model=a" for one in (plain, other)] + [b"amount=0.5&model=own:0"]
+    return [urlencode(links.to_query(one)).encode() or b"model=a" for one in (plain, other)] + [b"amount=0.5&model=own:0"]
 
 
 def _llama() -> list[bytes]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from pruneviz import recipe
+from pruneviz import query, recipe
 from pruneviz.caps import Caps
 from pruneviz.engine.sources import architecture, card, checkpoint, data, encoder, gate, tabular
 from pruneviz.engine.sources.shelf import transformers
@@ -49,7 +49,7 @@ def config(path: Path) -> None:
 
 
 def link(path: Path) -> None:
-    found, words = recipe.from_query(json.loads(path.read_text("utf-8")))
+    found, words = query.from_query(json.loads(path.read_text("utf-8")))
     assert found == recipe.Recipe() or words or found.subject, "a hostile link gives defaults and a word about it"
 
 

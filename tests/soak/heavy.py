@@ -12,7 +12,6 @@ from urllib.parse import quote
 
 from tests.browser.server import Server
 from tests.soak import crowd
-from tests.soak.line import Line
 from tests.soak.visitor import Visitor, open_tab
 
 CANCELS = ("cancel-order", "cancel-waiting")

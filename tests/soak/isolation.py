@@ -14,7 +14,8 @@ from functools import cache
 from urllib.parse import parse_qsl
 
 from pruneviz import findings, shipped
-from pruneviz.recipe import LOOKS, Recipe, from_query
+from pruneviz.query import from_query
+from pruneviz.recipe import LOOKS, Recipe
 from pruneviz.studio import catalogue
 from tests.soak.visitor import Visitor, enter
 

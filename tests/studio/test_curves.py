@@ -48,6 +48,12 @@ def test_the_worker_measures_the_whole_curve_and_its_points_are_those_of_a_repor
     orders.finished(kitchen.job_part(recipe, amount=0.0), "sweep")  # its one result is there a moment before its end
     orders.finished(kitchen.job_part(recipe), "measure")
     assert curves.known(recipe) and not curves.known(replace(recipe, amount=0.6))
+    with pytest.MonkeyPatch.context() as broken:  # a baseline that cannot be measured is none, and no trouble of the page
+        asked = orders._job
+        broken.setattr(orders, "_job", lambda one: replace(asked(one), kind="dance"))
+        assert curves.baseline(recipe) is None
+    failed = orders.look(kitchen.job_part(replace(recipe, criterion="random")), "measure")
+    orders.resume([failed])
     assert curves.baseline(recipe) is not None and curves.baseline(replace(recipe, criterion="random")) is None
 
 

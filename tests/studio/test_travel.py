@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pruneviz.recipe import Recipe, from_query, to_query
+from pruneviz.query import from_query, to_query
+from pruneviz.recipe import Recipe
 from pruneviz.studio.library import File, Held
 from pruneviz.studio.link import travel
 

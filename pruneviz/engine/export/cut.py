@@ -21,7 +21,8 @@ from pruneviz.engine.export.removal import Step
 from pruneviz.engine.structure import surgery
 from pruneviz.engine.structure.surgery import Proof
 from pruneviz.engine.subject import Subject
-from pruneviz.recipe import Recipe, to_query
+from pruneviz.query import to_query
+from pruneviz.recipe import Recipe
 
 PROBED = 8
 """On so many held-out samples the smaller network is compared with the masked one, and everything written with it."""

@@ -7,7 +7,8 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from pruneviz.recipe import Recipe, to_query
+from pruneviz.query import to_query
+from pruneviz.recipe import Recipe
 
 _HERE = Path(__file__).resolve().parent
 _COPY = st.components.v2.component(

@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pruneviz import plain
-from pruneviz.recipe import LONGEST_CARD, TRAVEL, Recipe
+from pruneviz.query import LONGEST_CARD
+from pruneviz.recipe import TRAVEL, Recipe
 from pruneviz.studio.library import File, Held, is_own
 
 SHORT = 16
