@@ -14,13 +14,16 @@ from tests.fuzz.formats import FORMATS
 from tests.fuzz.mutate import mutated
 
 SECONDS = 1.2
+FEWEST = 10
 
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_mutated_files_are_read_or_refused(name, tmp_path):
     outcome = run.run(name, 2_000, SECONDS, tmp_path, seed=1)
+    if outcome.executions < FEWEST:  # a busy machine, or a format that bears a child for each file
+        outcome = run.run(name, FEWEST, 60, tmp_path, seed=1)
     assert not outcome.findings, outcome.findings[0]
-    assert outcome.executions >= 5
+    assert outcome.executions >= FEWEST
     assert not any(code.startswith(("ended -11", "lost")) for code in outcome.codes), outcome.codes
 
 

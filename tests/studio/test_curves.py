@@ -11,19 +11,6 @@ from pruneviz.report import PERCENTS, Curve, CurvePoint, wilson
 from pruneviz.studio import curves, kitchen, orders, panels, words
 from pruneviz.studio.order import better
 from pruneviz.studio.scrubber.panel import payload
-from tests.studio import heavy
-
-
-@pytest.fixture(scope="module")
-def path(tmp_path_factory) -> str:
-    return heavy.card(tmp_path_factory.mktemp("heavy"))
-
-
-@pytest.fixture
-def weighed(path, monkeypatch):
-    with heavy.weighing(monkeypatch, "0"):
-        yield path
-    heavy.forget(path)
 
 
 def point(amount: float, correct: int, n: int, of: int = 500) -> CurvePoint:

@@ -17,18 +17,6 @@ from tests.studio import heavy
 
 
 @pytest.fixture(scope="module")
-def path(tmp_path_factory) -> str:
-    return heavy.card(tmp_path_factory.mktemp("heavy"))
-
-
-@pytest.fixture
-def weighed(path, monkeypatch):
-    with heavy.weighing(monkeypatch, "0"):
-        yield path
-    heavy.forget(path)
-
-
-@pytest.fixture(scope="module")
 def subject(path):
     return replace(cards.load(path), name=path)
 

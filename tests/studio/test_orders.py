@@ -11,19 +11,6 @@ import pytest
 from pruneviz.recipe import Recipe
 from pruneviz.runs.queue import QueueFull
 from pruneviz.studio import cutting, insight, kitchen, larder, orders, stage, status
-from tests.studio import heavy
-
-
-@pytest.fixture(scope="module")
-def path(tmp_path_factory) -> str:
-    return heavy.card(tmp_path_factory.mktemp("heavy"))
-
-
-@pytest.fixture
-def weighed(path, monkeypatch):
-    with heavy.weighing(monkeypatch, "0"):
-        yield path
-    heavy.forget(path)
 
 
 def test_eight_who_ask_at_once_have_one_queue(monkeypatch):

@@ -68,13 +68,6 @@ def path(tmp_path_factory) -> str:
     return heavy.card(tmp_path_factory.mktemp("heavy"), samples=120)
 
 
-@pytest.fixture
-def weighed(path, monkeypatch):
-    with heavy.weighing(monkeypatch, "0"):
-        yield path
-    heavy.forget(path)
-
-
 def rerun_until(app: AppTest, wanted, seconds: float = 60) -> AppTest:
     last = time.monotonic() + seconds
     while not wanted(app):
