@@ -8,7 +8,7 @@ from typing import Any
 from pruneviz.engine.sources.limits import Limits
 from pruneviz.recipe import Recipe
 
-URGENCY = {"measure": 0, "sweep": 1, "stand": 2, "curve": 3}
+URGENCY = {"measure": 0, "breakage": 1, "sweep": 1, "stand": 2, "curve": 3}
 """Which kinds go first, step by step: what somebody waits for at the slider comes before what fills a chart."""
 LEAST = max(URGENCY.values())
 SHARE = {"measure": 1 / 3}

@@ -33,6 +33,8 @@ def find(name: str) -> Kind:
     module, _, function = name.rpartition(":")
     if module:
         return getattr(importlib.import_module(module), function)
+    if name in _ELSEWHERE:
+        return getattr(importlib.import_module(_ELSEWHERE[name]), name)
     if name not in _KINDS:
         raise ValueError(f"unknown kind of job {name[:64]!r}; there are {', '.join(_KINDS)}")
     return _KINDS[name]
@@ -42,7 +44,7 @@ def measure(job: Job, worker: Worker, _results: list[Any]) -> Iterator[Step]:
     """Reports of one setting, on more and more samples; the last is of all."""
     from pruneviz.engine import evaluate
 
-    subject, standing, workspace = _ready(job, worker)
+    subject, standing, workspace = ready(job, worker)
     for report in evaluate.reports(subject, job.recipe, standing, workspace, worker.stopped):
         yield Step(report.score.n, report.score.of or report.score.n, report)
 
@@ -51,7 +53,7 @@ def curve(job: Job, worker: Worker, results: list[Any]) -> Iterator[Step]:
     """Curves around the points so far, for the amounts in `nodes`: coarse ones first."""
     from pruneviz.engine import evaluate
 
-    subject, standing, workspace = _ready(job, worker)
+    subject, standing, workspace = ready(job, worker)
     points = {point.amount: point for point in (results[-1].points if results else ())}
     nodes = [amount for amount in job.nodes if amount not in points or points[amount].partial]
     of = len(job.nodes) * len(standing.split.measured)
@@ -63,11 +65,30 @@ def curve(job: Job, worker: Worker, results: list[Any]) -> Iterator[Step]:
         yield Step(sum(one.n for one in points.values()), of, found)
 
 
+def breakage(job: Job, worker: Worker, _results: list[Any]) -> Iterator[Step]:
+    """What one setting breaks, on more and more samples; the last is of all."""
+    from pruneviz.engine import breakage as breaking
+
+    subject, standing, workspace = ready(job, worker)
+    for found in breaking.breakages(subject, job.recipe, standing, workspace, worker.stopped):
+        yield Step(found.n, found.of, found)
+
+
+def flips(job: Job, worker: Worker, _results: list[Any]) -> Iterator[Step]:
+    """At which of the amounts in `nodes` each sample first changes sides, amount by amount."""
+    from pruneviz.engine import breakage as breaking
+
+    (_, standing, workspace), done = ready(job, worker), 0
+    for found in breaking.first_flips(job.recipe, standing, workspace, job.nodes, worker.stopped):
+        done = len(found.amounts) if found else done
+        yield Step(done, len(job.nodes), found)
+
+
 def sweep(job: Job, worker: Worker, _results: list[Any]) -> Iterator[Step]:
     """What goes at each whole percent: of all layers, or with `nodes` («layer», name, absolute) of one."""
     from pruneviz.engine import sweep as sweeps
 
-    subject, standing = _stood(job, worker)
+    subject, standing = stood(job, worker)
     yield Step()
     only = {"only": job.nodes[1], "absolute": bool(job.nodes[2])} if job.nodes else {}
     yield Step(1, 1, sweeps.sweep(subject, job.recipe, standing, **only))
@@ -75,7 +96,7 @@ def sweep(job: Job, worker: Worker, _results: list[Any]) -> Iterator[Step]:
 
 def stand(job: Job, worker: Worker, _results: list[Any]) -> Iterator[Step]:
     """Where the units stand, as scores by group; or where weights do, as a file of their scores in the order of layers."""
-    subject, standing = _stood(job, worker)
+    subject, standing = stood(job, worker)
     if standing.structure is not None:
         yield Step(result={"units": standing.ranking.split(standing.ranking.scores)})
         return
@@ -132,7 +153,7 @@ def _loaded(job: Job) -> Subject:
     return replace(found, name=job.recipe.subject)
 
 
-def _stood(job: Job, worker: Worker) -> tuple[Subject, Standing]:
+def stood(job: Job, worker: Worker) -> tuple[Subject, Standing]:
     from pruneviz.engine import evaluate
 
     subject = _subject(job, worker)
@@ -141,11 +162,11 @@ def _stood(job: Job, worker: Worker) -> tuple[Subject, Standing]:
     return subject, worker.larder.get(job.card, key, lambda: evaluate.stand(subject, stands_on, worker.pause))
 
 
-def _ready(job: Job, worker: Worker) -> tuple[Subject, Standing, Workspace]:
+def ready(job: Job, worker: Worker) -> tuple[Subject, Standing, Workspace]:
     """What a measurement needs. Settings that measure on the same samples share one network."""
     from pruneviz.engine.measure import Workspace
 
-    subject, standing = _stood(job, worker)
+    subject, standing = stood(job, worker)
     aside = standing.split.source == "held-out"
     key = "workspace", job.recipe.subject, job.recipe.device, aside, job.recipe.seed if aside else 0, *_version(job)
     made = lambda: Workspace(subject, standing.split.measured, job.recipe.device)  # noqa: E731
@@ -167,4 +188,8 @@ def _stamp(card: str) -> tuple[int, int]:
     return state.st_mtime_ns, state.st_size
 
 
-_KINDS: dict[str, Kind] = {"measure": measure, "sweep": sweep, "stand": stand, "curve": curve, "shapes": shapes}
+_KINDS: dict[str, Kind] = {
+    "measure": measure, "breakage": breakage, "sweep": sweep, "stand": stand, "curve": curve, "flips": flips,
+    "shapes": shapes,
+}  # fmt: skip
+_ELSEWHERE = dict.fromkeys(("remove", "alone", "archive"), "pruneviz.runs.removal")

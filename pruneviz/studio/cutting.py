@@ -2,76 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from pruneviz.charts.chart import number
 from pruneviz.charts.holes import Hole
 from pruneviz.recipe import Recipe
-from pruneviz.studio import kitchen, larder
+from pruneviz.removed import Removed
+from pruneviz.studio import kitchen, larder, orders
 
-HALF, BATCH = 0.5, 250
+HALF = 0.5
 BESIDE = "removal"
 """The preview on all samples is waited for beside the strip, which shows the first ones meanwhile."""
-
-
-@dataclass(frozen=True, slots=True)
-class Removed:
-    """A network that is really smaller, beside the masked one: the largest difference of their outputs, relative, and how
-    much of it is noise; parameters before and after; samples right, masked and removed, of n. `trouble` says what broke."""
-
-    difference: float = 0.0
-    noise: float = 0.0
-    parameters: tuple[int, int] = (0, 0)
-    value: tuple[float, float] = (0.0, 0.0)
-    correct: tuple[int | None, int | None] = (None, None)
-    n: int = 0
-    trouble: str = ""
-
-    @property
-    def same(self) -> bool:
-        """Whether the smaller network is right and wrong as often as the preview said."""
-        return self.correct[0] == self.correct[1] and abs(self.value[0] - self.value[1]) <= 1e-4 * abs(self.value[0])
+REMOVE, ARCHIVE = "remove", "archive"
 
 
 def remove(recipe: Recipe) -> Removed:
-    """Removes what the Recipe marks from a copy of the network, proves it equal, and measures it on the held-out data."""
+    """Removes what the Recipe marks from a copy of the network, proves it equal, and measures it on the held-out data. Of a
+    heavy model the worker process does it, and a page that waits for it can be left."""
     asked = kitchen.measured_part(recipe)
+    if kitchen.heavy(recipe.subject):
+        return orders.finished(kitchen.job_part(asked), REMOVE, panel=BESIDE)
     if _remove.known(asked) is None:
         kitchen.wait_for(asked)
-        kitchen.whole_report(asked, BESIDE)  # what is proven is compared with all samples, never with the first ones
     return _remove(asked)
 
 
 @larder.kept(16, dry=True)
 def _remove(recipe: Recipe) -> Removed:
-    from pruneviz.engine.export import cut
-    from pruneviz.engine.structure.surgery import SurgeryError
+    from pruneviz.engine import compared
 
     model, standing = kitchen.subject(recipe.subject), kitchen.standing_of(recipe)
-    report = kitchen.whole_report(recipe, BESIDE)
-    try:
-        made = cut.cut(model, recipe, standing)
-    except SurgeryError as problem:
-        return Removed(trouble=str(problem))
-    now = _measured(model, made.network, standing.split.measured)
-    correct = None if now.correct is None else int(now.correct.sum())
-    sizes = cut.parameters(model.network), cut.parameters(made.network)
-    values = report.score.value, now.value
-    return Removed(
-        made.proof.difference, made.proof.noise, sizes, values, (report.score.correct, correct), now.n
-    )  # fmt: skip
-
-
-def _measured(model, network, chosen):
-    """Any network on the held-out samples at `chosen`, batch by batch."""
-    from pruneviz.engine import outcomes, silence, tasks
-
-    said = (
-        (silence.outputs(network, model.held_out.inputs(one)), model.held_out.labels[one]) for one in chosen.split(BATCH)
-    )
-    return outcomes.measurement(tasks.of(model), said)
+    for _, found in compared.removed(model, recipe, standing, kitchen.report(recipe).score):  # noqa: B007
+        pass
+    return found
 
 
 def proof(found: Removed, metric: str) -> str:
@@ -93,6 +58,8 @@ def file_name(recipe: Recipe) -> str:
 def archive(recipe: Recipe) -> bytes:
     """The smaller network as a .zip: the recipe, the weights, a file that rebuilds it, ONNX."""
     asked = kitchen.measured_part(recipe)
+    if kitchen.heavy(recipe.subject):
+        return Path(orders.finished(kitchen.job_part(asked), ARCHIVE, panel=BESIDE)).read_bytes()
     if _archive.known(asked) is None:
         kitchen.wait_for(asked)
     return _archive(asked)

@@ -28,6 +28,8 @@ SETTING = "PRUNEVIZ_HEAVY_SECONDS"
 PATIENCE = 0.5
 """Seconds that a page may be held up by one measurement; what takes longer is asked of the worker process."""
 TICK = 0.1
+PASSING = ("measure", "breakage", "flips")
+"""Kinds that end, where they were for a panel, when the page that has it is left."""
 LONG = ("curve", "stand")
 """Kinds that go on for a while when everybody who watched has left: who comes back finds them further on."""
 
@@ -93,6 +95,15 @@ def known(recipe: Recipe, kind: str, nodes: tuple = ()) -> bool:
     if order is not None:
         order.collect()
     return order is not None and order.state == "done"
+
+
+def found(recipe: Recipe, kind: str, nodes: tuple = ()) -> Any:
+    """What an order has found so far, without asking for more; None where nothing was asked, or nothing is known yet."""
+    order = _order.known(recipe, kind, nodes)
+    if order is None:
+        return None
+    order.collect()
+    return order.latest
 
 
 def _ask(order: Order, me: str, watcher: str) -> None:
@@ -216,7 +227,7 @@ def tidy() -> None:
     """The page stands: what was measured for a panel that is on it no more may end."""
     me = who()
     looked = _looked.get(me, set())
-    _leave(me, lambda place, _order: place[0] == "measure" and bool(place[1]) and place not in looked)
+    _leave(me, lambda place, _order: place[0] in PASSING and bool(place[1]) and place not in looked)
 
 
 def _leave(me: str, unwanted: Callable[[tuple[str, str], Order], bool]) -> None:

@@ -18,6 +18,23 @@ from pruneviz.studio import bench, catalogue, kitchen, orders, show
 from pruneviz.studio.order import Order
 
 TICK = 0.5
+DOING = {
+    "measure": ("Measuring", "measurement"),
+    "curve": ("Measuring the curve", "curve"),
+    "stand": ("Scoring", "scoring"),
+    "sweep": ("Sorting and counting what goes at each percent", "sorting"),
+    "shapes": ("Fitting distributions", "fitting"),
+    "remove": ("Removing for real and comparing", "removal"),
+    "alone": ("Leaving out one at a time", "leaving out"),
+    "archive": ("Writing the smaller network", "export"),
+    "breakage": ("Looking at what breaks", "look at what breaks"),
+    "flips": ("Finding what changes sides first", "search for what changes sides first"),
+    "sensitivity": ("Pruning each layer alone", "sensitivity map"),
+    "allocate": ("Searching for the best amounts", "search"),
+}
+"""What is being done, and what it is called: by the kind of an order."""
+OTHER = ("Working", "work")
+
 REDRAW = 2.0
 """A page on which a curve grows is drawn anew at most this often."""
 
@@ -158,13 +175,10 @@ def _far(order: Order) -> str:
         return "Measuring the first samples"
     if order.kind == "curve":
         return f"Curve: {_points(latest, order.nodes)}"
+    done = f": {int(progress[0]):,} of {int(progress[1]):,}" if progress else ""
     if order.kind == "stand":
-        done = f": {int(progress[0]):,} of {int(progress[1]):,}" if progress else ""
         return f"Scoring by {catalogue.criteria()[order.recipe.criterion].name}{done}"
-    if order.kind == "shapes":
-        done = f": {int(progress[0]):,} of {int(progress[1]):,} layers" if progress else ""
-        return f"Fitting distributions{done}"
-    return "Sorting and counting what goes at each percent"
+    return f"{DOING.get(order.kind, OTHER)[0]}{done}"
 
 
 def _points(curve: Curve | None, nodes: tuple) -> str:
@@ -185,14 +199,13 @@ def _left(seconds: float | None) -> str:
 
 def ended_words(found: list[Order]) -> str:
     """What was ended before its time: «The curve was cancelled at step 12; what was found until then stays.»."""
-    names = {"measure": "measurement", "curve": "curve", "stand": "scoring", "sweep": "sorting", "shapes": "fitting"}
     said = []
     for order in (one for one in found if _ended(one)):
         if order.state == "failed":
-            said.append(f"The {names[order.kind]} ended: {order.trouble.rstrip('.')}.")
+            said.append(f"The {DOING.get(order.kind, OTHER)[1]} ended: {order.trouble.rstrip('.')}.")
         else:
             kept = "; what was found until then stays" if order.latest is not None else ""
-            said.append(f"The {names[order.kind]} was cancelled at step {order.steps}{kept}.")
+            said.append(f"The {DOING.get(order.kind, OTHER)[1]} was cancelled at step {order.steps}{kept}.")
     return " ".join(said)
 
 

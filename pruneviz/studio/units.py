@@ -13,11 +13,12 @@ import numpy as np
 
 from pruneviz.recipe import Recipe
 from pruneviz.report import GroupReport, Report
-from pruneviz.studio import catalogue, kitchen, larder, portraits
+from pruneviz.studio import catalogue, kitchen, larder, orders, portraits
 from pruneviz.studio.anatomy import Alone, Anatomy, Hang, Units
 
 MOST_ALONE = 2048
 """Up to so many units are offered to be left out one by one."""
+ALONE = "alone"
 POOLED = {"mean": "mean", "l1": "Σ", "l2": "L2 of", "max": "largest"}
 KIND = {"head": "matrix", "layer": "chips", "filter": "strip", "neuron": "strip"}
 
@@ -128,26 +129,34 @@ def _hangs(group, shapes: dict[str, tuple[int, ...]], makers: dict[str, str]) ->
 
 @dataclass
 class Leaving:
-    """Where one model's units are left out one by one, and afterwards what came of it: points, lost, won, [U] each."""
+    """Where one model's units are left out one by one, and afterwards what came of it: points, lost, won, [3, U]."""
 
     lock: threading.Lock
-    points: np.ndarray
-    lost: np.ndarray
-    won: np.ndarray
-    done: int = 0
+    found: np.ndarray
+
+    @property
+    def done(self) -> int:
+        """How many were left out so far."""
+        return int(np.isfinite(self.found[0]).sum())
 
 
 @larder.kept(8)
 def _leaving(recipe: Recipe) -> Leaving:
-    units = kitchen.standing_of(recipe).ranking.n
-    return Leaving(threading.Lock(), *(np.full(units, np.nan) for _ in range(3)))
+    return Leaving(threading.Lock(), np.full((3, kitchen.standing_of(recipe).ranking.n), np.nan))
+
+
+def _shared(recipe: Recipe) -> Recipe:
+    """Leaving one out does not depend on who ranks, nor on how much goes: all Recipes of a model share what was found."""
+    aside = kitchen.standing_of(recipe).split.source == "held-out"
+    return Recipe(subject=recipe.subject, granularity=recipe.granularity, seed=recipe.seed if aside else 0)
 
 
 def _leaving_of(recipe: Recipe) -> Leaving:
-    """Leaving one out does not depend on who ranks, nor on how much goes: all Recipes of a model share what was found."""
-    aside = kitchen.standing_of(recipe).split.source == "held-out"
-    shared = Recipe(subject=recipe.subject, granularity=recipe.granularity, seed=recipe.seed if aside else 0)
-    return _leaving(shared)
+    place = _leaving(_shared(recipe))
+    told = orders.found(kitchen.job_part(_shared(recipe)), ALONE) if kitchen.heavy(recipe.subject) else None
+    if told is not None:
+        place.found = told
+    return place
 
 
 def alone_known(recipe: Recipe) -> dict[str, Alone]:
@@ -155,7 +164,7 @@ def alone_known(recipe: Recipe) -> dict[str, Alone]:
     place, ranking = _leaving_of(recipe), kitchen.standing_of(recipe).ranking
     if not place.done:
         return {}
-    points, lost, won = (ranking.split(one) for one in (place.points, place.lost, place.won))
+    points, lost, won = (ranking.split(one) for one in place.found)
     return {name: Alone(points[name], lost[name], won[name], fragile(lost[name], won[name])) for name in points}
 
 
@@ -172,19 +181,23 @@ def fragile(lost: np.ndarray, won: np.ndarray) -> np.ndarray:
 def alone_missing(recipe: Recipe) -> int:
     """How many units were not yet left out alone; 0 also where there are too many, or where nothing is right or wrong."""
     place, dense = _leaving_of(recipe), kitchen.report(recipe).score.dense_correct
-    return len(place.points) - place.done if dense is not None and len(place.points) <= MOST_ALONE else 0
+    units = place.found.shape[1]
+    return units - place.done if dense is not None and units <= MOST_ALONE else 0
 
 
 def leave_one_out(recipe: Recipe, told: Callable[[float], None]) -> None:
-    """Measures the held-out data without each unit alone. Whoever is interrupted loses nothing: the next goes on."""
+    """Measures the held-out data without each unit alone. Whoever is interrupted loses nothing: the next goes on. Of a heavy
+    model the worker process does it."""
+    if kitchen.heavy(recipe.subject):
+        share = lambda done, of: told(done / max(1, of))  # noqa: E731
+        orders.finished(kitchen.job_part(_shared(recipe)), ALONE, share, ALONE)
+        return
     place, bench, ranking = _leaving_of(recipe), kitchen.workspace_of(recipe), kitchen.standing_of(recipe).ranking
     with place.lock:
         dense = bench.amount(ranking, 0.0, {}).correct
         for at, unit in enumerate(ranking.ids()):
-            if at < place.done:
+            if np.isfinite(place.found[0, at]):
                 continue
             now = bench.amount(ranking, 0.0, {}, gone=(unit,)).correct
-            place.points[at] = 100 * (now.mean() - dense.mean())
-            place.lost[at], place.won[at] = (dense & ~now).sum(), (now & ~dense).sum()
-            place.done = at + 1
+            place.found[:, at] = 100 * (now.mean() - dense.mean()), (dense & ~now).sum(), (now & ~dense).sum()
             told(place.done / ranking.n)
