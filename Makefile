@@ -48,6 +48,7 @@ fuzz: setup
 
 soak: setup
 	$(BIN)/python -m tests.soak
+	PRUNEVIZ_WALK=300 $(BIN)/python -m pytest tests/studio/test_walk.py tests/browser/test_walk.py
 
 audit: setup
 	$(BIN)/python -m tests.audit

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from pruneviz import floors
+from pruneviz import answers, floors, python_command, recipe_file, report_command, solve_command
 from pruneviz.recipe import Recipe
-from pruneviz.report import Report
+
+if TYPE_CHECKING:
+    from pruneviz.engine.subject import Subject
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,6 +34,23 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str):
         self.exit(2, f"pruneviz: {message}; see python -m pruneviz --help\n")
+
+
+class _Written(argparse.Action):
+    """Fills in what a recipe.json says, except where the command line said something else before."""
+
+    def __call__(self, parser, namespace, path, option_string=None):
+        try:
+            written = recipe_file.load(path)
+        except (ValueError, OSError) as problem:
+            raise argparse.ArgumentError(self, " ".join(str(problem).split())) from None
+        named = {"spared": "spare", "overrides": "own"}
+        for field in written.named:
+            argument = named.get(field, field)
+            if hasattr(namespace, argument) and getattr(namespace, argument) == parser.get_default(argument):
+                value = getattr(written.recipe, field)
+                setattr(namespace, argument, list(value) if isinstance(value, tuple) else value)
+        setattr(namespace, self.dest, written)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -57,6 +77,23 @@ def _parser() -> argparse.ArgumentParser:
     clock = commands.add_parser("time", help="weigh and time a pruned network on this machine")
     _time_arguments(clock)
     clock.set_defaults(run=_time)
+    report = commands.add_parser("report", help="write all about one setting as an HTML file that opens offline")
+    _recipe_arguments(report)
+    _device_argument(report)
+    report.add_argument("--amount", type=_fraction, help="fraction of the weights or units to remove, 0 to 1")
+    report_command.add_arguments(report)
+    report.set_defaults(run=_report)
+    script = commands.add_parser("python", help="write one setting as plain PyTorch, which runs without this app")
+    _recipe_arguments(script)
+    _device_argument(script)
+    script.add_argument("--amount", type=_fraction, help="fraction of the weights or units to remove, 0 to 1")
+    python_command.add_arguments(script)
+    script.set_defaults(run=_python)
+    solve = commands.add_parser("solve", help="find the amounts that keep the accuracy and leave least, layer by layer")
+    _recipe_arguments(solve)
+    _device_argument(solve)
+    solve_command.add_arguments(solve)
+    solve.set_defaults(run=_solve)
     inspect = commands.add_parser("inspect", help="what a file of weights, or a model's folder, is recognised as")
     inspect.add_argument("file", metavar="FILE", help="a file of weights, or a folder with a config.json")
     inspect.add_argument("--as", dest="build", default="", metavar="NAME", help="compare with this architecture")
@@ -74,6 +111,8 @@ def _recipe_arguments(parser: argparse.ArgumentParser) -> None:
         "a sample's name, the path of a subject.toml, your own module:function; or, with --data, an architecture such as "
     )
     words += "torchvision:resnet18, a transformers folder, hub:owner/model, or a file of weights"
+    read = "the setting of a recipe.json, as the app and `report` write it; what stands behind it on the line wins"
+    parser.add_argument("--recipe", action=_Written, default=None, metavar="FILE", help=read)
     parser.add_argument("--subject", default=default.subject, help=words)
     parser.add_argument("--weights", default="", metavar="FILE", help="the architecture's weights; published ones if none")
     parser.add_argument("--data", default="", metavar="FILE", help="held-out data, or the name of a data set")
@@ -121,96 +160,21 @@ def _evaluate(chosen: argparse.Namespace) -> int:
     from pruneviz.engine import evaluate
     from pruneviz.engine.measure import Workspace
 
-    subject = _subject(chosen)
-    amount = chosen.amount if chosen.amount is not None else _usual_amount(chosen.granularity)
-    recipe = _recipe(chosen, subject.calibration, amount)
+    subject, recipe = _chosen(chosen)
     standing = evaluate.stand(subject, recipe)
     report = evaluate.evaluate(subject, recipe, standing, Workspace(subject, standing.split.measured, recipe.device))
-    score, bad = report.score, dict(subject.nonfinite)
-    answer = {
-        **_head(recipe, score, report.calibration, report.calibration_n, standing.curvature),
-        "value": _number(score.value),
-        "correct": score.correct,
-        "n": score.n,
-        "interval": [_number(end) for end in score.interval],
-        "loss": _number(score.loss),
-        "dense_value": _number(score.dense_value),
-        "dense_correct": score.dense_correct,
-        "newly_wrong": score.newly_wrong,
-        "newly_right": score.newly_right,
-        "amount": report.amount,
-        "sparsity": report.sparsity,
-        "weights": report.weights,
-        "removed": report.removed,
-        "zeros": report.zeros,
-        "threshold": _number(report.threshold),
-        "energy_removed": report.energy_removed,
-        "layers": [
-            {"name": layer.name, "weights": layer.weights, "kept": layer.kept, "zeros": layer.zeros,
-             "nonfinite": bad.get(layer.name, 0), "energy_removed": layer.energy_removed}
-            for layer in report.layers
-        ],
-        **_size(report),
-        "mask_sha256": report.mask_sha256,
-        "subject_sha256": report.subject_sha256,
-        "notes": list(report.notes),
-    }  # fmt: skip
-    return _print(answer)
-
-
-def _size(report: Report) -> dict:
-    """What becomes smaller: units, parameters, multiply-adds; and what each group keeps."""
-    cost = report.cost
-    return {
-        "units": report.units,
-        "units_removed": report.units_removed,
-        "parameters": cost and cost.parameters,
-        "parameters_left": cost and cost.parameters_left,
-        "macs": cost and cost.macs,
-        "macs_left": cost and cost.macs_left,
-        "groups": [
-            {
-                "name": group.name,
-                "units": group.units,
-                "kept": int(group.kept.sum()),
-                "gone": (~group.kept).nonzero()[0].tolist(),
-                "reason": group.reason,
-            }
-            for group in report.groups
-        ],
-    }
+    return _print(answers.evaluated(recipe, report, standing.curvature, dict(subject.nonfinite)))
 
 
 def _curve(chosen: argparse.Namespace) -> int:
     from pruneviz.engine import evaluate
     from pruneviz.engine.measure import Workspace
 
-    subject = _subject(chosen)
-    recipe = _recipe(chosen, subject.calibration, 0.0)
+    subject, recipe = _chosen(chosen, amount=0.0)
     standing = evaluate.stand(subject, recipe)
     workspace = Workspace(subject, standing.split.measured, recipe.device)
     curve = evaluate.curve(subject, recipe, standing, workspace, chosen.amounts)
-    points = [
-        {
-            "amount": point.amount,
-            "sparsity": point.sparsity,
-            "value": _number(point.value),
-            "correct": point.correct,
-            "n": point.n,
-            "interval": [_number(end) for end in point.interval],
-        }
-        for point in curve.points
-    ]
-    head = _head(recipe, curve, curve.calibration, curve.calibration_n, standing.curvature)
-    return _print(
-        {
-            **head,
-            "n": len(standing.split.measured),
-            "dense_value": _number(curve.dense_value),
-            "chance": curve.chance,
-            "points": points,
-        }
-    )
+    return _print(answers.curved(recipe, curve, len(standing.split.measured), standing.curvature))
 
 
 def _export(chosen: argparse.Namespace) -> int:
@@ -219,26 +183,21 @@ def _export(chosen: argparse.Namespace) -> int:
     from pruneviz.engine.measure import Workspace
 
     folder.check(chosen.out)
-    subject = _subject(chosen)
-    amount = chosen.amount if chosen.amount is not None else _usual_amount(chosen.granularity)
-    recipe = _recipe(chosen, subject.calibration, amount)
+    subject, recipe = _chosen(chosen)
     standing = evaluate.stand(subject, recipe)
     exported = package.write(subject, recipe, standing, chosen.out, convert=not chosen.no_onnx, fold=chosen.fold)
     score = evaluate.evaluate(subject, recipe, standing, Workspace(subject, standing.split.measured, recipe.device)).score
-    values = {"value": _number(score.value), "dense_value": _number(score.dense_value)}
+    values = {"value": answers.number(score.value), "dense_value": answers.number(score.dense_value)}
     return _print({**exported.answer(), "metric": score.metric, "n": score.n, **values})
 
 
 def _time(chosen: argparse.Namespace) -> int:
-    from dataclasses import replace
-
     from pruneviz import truth_file
     from pruneviz.engine import reality
 
-    subject = _subject(chosen)
-    amount = chosen.amount if chosen.amount is not None else _usual_amount(chosen.granularity)
+    subject, recipe = _chosen(chosen)
     how = {"batch": chosen.batch, "length": chosen.length, "threads": chosen.threads}
-    recipe = replace(_recipe(chosen, subject.calibration, amount), **how)
+    recipe = replace(recipe, **how)
     with reality.threads(recipe.threads):
         for step in reality.measure(subject, recipe, reality.How(chosen.repeats, chosen.seconds)):
             if chosen.stream:
@@ -260,6 +219,18 @@ def _subject(chosen: argparse.Namespace):
 
 def _downloaded(done: int, every: int) -> None:
     print(f"\r{done / 1e6:,.1f} of {every / 1e6:,.1f} MB", end="\n" if done >= every else "", file=sys.stderr, flush=True)
+
+
+def _report(chosen: argparse.Namespace) -> int:
+    return _print(report_command.write(*_chosen(chosen), chosen))
+
+
+def _python(chosen: argparse.Namespace) -> int:
+    return _print(python_command.write(*_chosen(chosen), chosen))
+
+
+def _solve(chosen: argparse.Namespace) -> int:
+    return _print(solve_command.solve(*_chosen(chosen, amount=0.0), chosen))
 
 
 def _inspect(chosen: argparse.Namespace) -> int:
@@ -286,8 +257,19 @@ def _doctor(_chosen: argparse.Namespace) -> int:
     return 0 if found["ok"] else 2
 
 
+def _chosen(chosen: argparse.Namespace, amount: float | None = None) -> tuple[Subject, Recipe]:
+    """What the command line chose: the subject, and the Recipe; the very subject that a recipe.json was made with."""
+    subject, asked = _subject(chosen), getattr(chosen, "amount", None)
+    if chosen.recipe and (difference := chosen.recipe.difference(subject.sha256, subject.data_sha256)):
+        raise ValueError(difference)
+    if amount is None:
+        amount = asked if asked is not None else _usual_amount(chosen.granularity)
+    return subject, _recipe(chosen, subject.calibration, amount)
+
+
 def _recipe(chosen: argparse.Namespace, calibration: str, amount: float) -> Recipe:
-    return Recipe(
+    return replace(
+        chosen.recipe.recipe if chosen.recipe else Recipe(),
         subject=str(chosen.subject),
         criterion=chosen.criterion,
         granularity=chosen.granularity,
@@ -313,27 +295,6 @@ def _device(chosen: argparse.Namespace) -> str:
     name = getattr(chosen, "device", device.CPU)
     device.check(name)
     return name
-
-
-def _head(recipe: Recipe, measured, calibration: str, calibration_n: int, curvature: str) -> dict:
-    """What `evaluate` and `curve` say first: what was chosen, and which data it looked at."""
-    return {
-        "subject": recipe.subject,
-        "criterion": recipe.criterion,
-        "granularity": recipe.granularity,
-        "scope": recipe.scope,
-        "pool": recipe.pool,
-        "seed": recipe.seed,
-        "metric": measured.metric,
-        "calibration": calibration,
-        "calibration_n": calibration_n,
-        "curvature": curvature,
-    }
-
-
-def _number(value: float | None) -> float | None:
-    """The number, where there is one: JSON knows neither NaN nor infinity."""
-    return value if value is not None and math.isfinite(value) else None
 
 
 def _own(text: str) -> tuple[str, float]:

@@ -92,8 +92,12 @@ def against_dense(report: Report) -> str:
     """The difference with the dense network: in points, signed, or as a factor where nothing is right or wrong."""
     if report.score.correct is None:
         return f"{report.score.value / report.score.dense_value:.2f} ×"
-    points = 100 * (report.score.value - report.score.dense_value)
-    return f"{points:+.1f} points".replace("-", "−") if round(points, 1) else "±0.0 points"
+    return points(100 * (report.score.value - report.score.dense_value))
+
+
+def points(value: float) -> str:
+    """A difference in percentage points, signed: «−1.2 points»."""
+    return f"{value:+.1f} points".replace("-", "−") if round(value, 1) else "±0.0 points"
 
 
 def percent(share: float, digits: int = 1) -> str:

@@ -15,7 +15,11 @@ FLOORS = (
     ("pruneviz.runs", 2),
     ("pruneviz.engine", 1),
     ("pruneviz.charts", 1),
-    ("pruneviz.__main__", 3),
+    ("pruneviz.handout", 2),
+    ("pruneviz.report_command", 3),
+    ("pruneviz.python_command", 3),
+    ("pruneviz.solve_command", 3),
+    ("pruneviz.__main__", 4),
     ("pruneviz", 0),
     ("pages", 4),
     ("app", 4),
@@ -25,6 +29,10 @@ FORBIDDEN = {
     "pruneviz.runs": {"streamlit", "plotly"},
     "pruneviz.engine": {"streamlit", "plotly", "sqlalchemy"},
     "pruneviz.charts": {"streamlit", "torch"},
+    "pruneviz.handout": {"streamlit"},
+    "pruneviz.report_command": {"streamlit", "plotly", "torch"},
+    "pruneviz.python_command": {"streamlit", "plotly", "torch"},
+    "pruneviz.solve_command": {"streamlit", "plotly", "torch"},
     "pruneviz.__main__": {"streamlit", "plotly"},
     "pruneviz.recipe": {"streamlit", "plotly", "torch", "numpy"},
     "pruneviz.query": {"streamlit", "plotly", "torch", "numpy"},
@@ -127,7 +135,7 @@ def test_no_drawers():
 def test_only_the_bench_holds_state():
     for name, path in MODULES.items():
         text = path.read_text("utf-8")
-        if name != "pruneviz.studio.bench" and not name.startswith("pruneviz.studio.scrubber"):
+        if not name.startswith(("pruneviz.studio.bench", "pruneviz.studio.scrubber")):
             assert "session_state" not in text and "query_params" not in text, f"{name} holds state"
 
 

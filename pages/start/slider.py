@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pruneviz import findings
-from pruneviz.studio import bench, catalogue, choices, kitchen, stage, words
+from pruneviz.studio import as_python, bench, catalogue, choices, kitchen, stage, words
 
 recipe = bench.recipe_now()
 report = kitchen.first_report(recipe)
@@ -25,3 +25,4 @@ with right:
     words.criterion(recipe.criterion)
     words.compared_by(recipe)
 st.caption(words.evidence(report, kitchen.chance(recipe)))
+as_python.part(recipe)

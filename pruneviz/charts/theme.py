@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 KEPT = "#0072B2"
 REMOVED = "#D55E00"
 REMOVED_PATTERN = "/"
-PIN = "#000000"
+PIN, PIN_ON_DARK = "#000000", "#FFFFFF"
 MAGNITUDE = "cividis"
 SIGNED = "PRGn"
 RISE, FALL = "#9A6FB0", "#4C9A5A"
@@ -26,6 +26,8 @@ REMOVED_SOFT = "#F4D3BE"
 QUIET = "#808080"
 GROUND, ON_GROUND = "#5A6270", "#FFFFFF"
 """An area that only holds others, and its words."""
+ON_PALE = "#000000"
+"""Words on a pale ground."""
 BAR = "rgba(128, 128, 128, 0.45)"
 GRID = "rgba(128, 128, 128, 0.25)"
 CLEAR = "rgba(0, 0, 0, 0)"
@@ -83,6 +85,26 @@ def dress(chart: go.Figure, height: int) -> None:
     )
     chart.update_xaxes(gridcolor=GRID, zeroline=False, automargin=True)
     chart.update_yaxes(gridcolor=GRID, zeroline=False, automargin=True)
+
+
+def on_dark(chart: go.Figure) -> go.Figure:
+    """The same figure for a dark page: the black outline of what is pinned is white. What is shared is not changed."""
+    if not any(_pinned(trace) for trace in chart.data):
+        return chart
+    other = go.Figure(chart)
+    other.for_each_trace(lambda trace: trace.marker.line.update(color=PIN_ON_DARK), selector=_pinned)
+    return other
+
+
+def _pinned(trace: object) -> bool:
+    marker = trace.marker if "marker" in trace else None
+    return marker is not None and "line" in marker and marker.line.color == PIN
+
+
+def pale(colour: str, share: float) -> str:
+    """That share of a colour on white, opaque: a ground for black words on any page."""
+    mixed = (round(255 + share * (int(colour[i : i + 2], 16) - 255)) for i in (1, 3, 5))
+    return "#" + "".join(f"{one:02X}" for one in mixed)
 
 
 def upright(

@@ -9,6 +9,9 @@ from torch.nn import functional
 
 from pruneviz.report import wilson
 
+LIKELIEST = 3
+"""So many classes of each sample are told with their probabilities."""
+
 
 def losses(outputs: Tensor, targets: Tensor) -> Tensor:
     """Cross-entropy of each sample, [n], in nats."""
@@ -23,6 +26,14 @@ def counts(targets: Tensor) -> Tensor:
 def predictions(outputs: Tensor) -> Tensor:
     """The class with the largest output, [n]."""
     return outputs.argmax(dim=1)
+
+
+def details(outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+    """The likeliest classes of each sample, the likeliest first, [n, k] (int32), and their probabilities [n, k]: at most
+    three. Of equals the first is taken, as `predictions` does."""
+    said = outputs.float()
+    likeliest = said.argsort(dim=1, descending=True, stable=True)[:, :LIKELIEST]
+    return {"likeliest": likeliest.to(torch.int32), "chances": said.softmax(dim=1).gather(1, likeliest)}
 
 
 def correct(outputs: Tensor, targets: Tensor) -> Tensor:

@@ -28,10 +28,11 @@ WeightNeed = Literal["weight", "gradient", "absolute_gradient", "hessian_diagona
 """weight: always there. gradient: mean over samples of ∂ℓ/∂w. absolute_gradient: mean over samples of |∂ℓ/∂w|.
 hessian_diagonal: ∂²L/∂w² of the mean loss L. All but `weight` need calibration data."""
 
-UnitNeed = Literal["gate_gradient", "bn_scale", "influence", "leave_one_out"]
+UnitNeed = Literal["gate_gradient", "bn_scale", "influence", "leave_one_out", "conductance"]
 """gate_gradient: mean over samples of |∂ℓ/∂ξ|, ξ = 1 a gate on what the unit gives (of a layer: on what it adds).
 bn_scale: mean |γ| of the unit's BatchNorm rows. influence: 1 − mean cosine of a layer's input and output. leave_one_out:
-change of the mean loss when the unit alone goes. All but `bn_scale` need calibration data."""
+change of the mean loss when the unit alone goes. conductance: mean over samples of |∫ ∂F/∂u du| from the mean input to the
+sample, F the score of its class. All but `bn_scale` need calibration data."""
 
 Need = WeightNeed | UnitNeed
 _DATALESS = frozenset({"weight", "bn_scale"})
@@ -70,6 +71,7 @@ class UnitEvidence:
     bn_scale: Tensor | None = None
     influence: Tensor | None = None
     leave_one_out: Tensor | None = None
+    conductance: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)

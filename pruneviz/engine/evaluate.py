@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pruneviz.engine import granularity, progress, tasks
+from pruneviz.engine import granularity, progress
 from pruneviz.engine.account import account
 from pruneviz.engine.fitting import check, nonfinite, structure_of
 from pruneviz.engine.measure import Run, Workspace, never
@@ -45,7 +45,7 @@ def reports(
     for partial in progress.measured(workspace, standing, recipe, stop):
         yield Report(
             **found | {"notes": (*found["notes"], *workspace.words)},
-            score=_score(workspace.task, partial),
+            score=_score(workspace, partial),
             seconds=time.perf_counter() - started,
             device=workspace.device,
         )
@@ -174,8 +174,8 @@ def _flips(measured: Measurement, dense: Measurement) -> tuple[int, int]:
     return int((dense.correct & ~measured.correct).sum()), int((~dense.correct & measured.correct).sum())
 
 
-def _score(task: tasks.Task, partial: progress.Partial) -> Score:
-    measured, dense = partial.measured, partial.dense
+def _score(workspace: Workspace, partial: progress.Partial) -> Score:
+    measured, dense, task = partial.measured, partial.dense, workspace.task
     newly_wrong, newly_right = _flips(measured, dense)
     return Score(
         metric=task.metric,
@@ -191,4 +191,6 @@ def _score(task: tasks.Task, partial: progress.Partial) -> Score:
         noun=task.noun,
         method=task.method,
         of=partial.of,
+        samples=workspace.named(partial.at),
+        right=b"" if measured.correct is None else np.packbits(measured.correct).tobytes(),
     )

@@ -8,6 +8,7 @@ fold. Samples are run in one fixed order and in fixed batches (`grid`), so a set
 
 from __future__ import annotations
 
+import hashlib
 import math
 import threading
 import time
@@ -73,7 +74,7 @@ class Workspace:
         self.words: tuple[str, ...] = ()
         self._measured = measured
         self._lock = threading.Lock()
-        self._dense = Run(Rig.dense, Outcomes(self.task, len(measured)))
+        self._dense = Run(Rig.dense, Outcomes(self.task, len(measured), detailed=True))
         self._standing: Run | None = None
         self._settle(device)
 
@@ -99,9 +100,20 @@ class Workspace:
         """The places of the samples that a run and the dense network have both been run on, int64 [n]."""
         return np.flatnonzero(run.outcomes.known & self._dense.outcomes.known)
 
+    def named(self, at: np.ndarray) -> str:
+        """A name for the samples at these places, the first sixteen letters of a sha256: the same only where the data and the
+        samples are the same."""
+        which = self._measured.numpy()[at].astype("<i8").tobytes()
+        return hashlib.sha256((self.subject.data_sha256 or self.subject.sha256).encode() + which).hexdigest()[:16]
+
     def run(self, ranking, amount: float, own: Mapping[str, float], gone=(), back=()) -> Run:
         """One setting, to be measured step by step by `advance`."""
         return Run(lambda rig: rig.stand(ranking, amount, own, gone, back), self._blank())
+
+    def detailed(self, run: Run) -> Run:
+        """The same setting, to be measured with what the task tells of each sample; of the dense network that is known
+        always."""
+        return Run(run.stand, Outcomes(self.task, len(self._measured), detailed=True))
 
     def advance(self, run: Run | None, seconds: float, stop: Callable[[], bool] = never) -> None:
         """Runs about so many seconds' worth of the next samples, and the dense network where it has not been on them yet;

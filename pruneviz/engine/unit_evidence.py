@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from pruneviz.engine import calibration, cost, gates, leave_one_out, stream, unit_report
+from pruneviz.engine import calibration, conductance, cost, gates, leave_one_out, stream, unit_report
 from pruneviz.engine.calibration import Calibration
 from pruneviz.engine.criterion import Criterion, UnitEvidence, UnitNeed
 from pruneviz.engine.splits import CALIBRATION_SAMPLES
@@ -68,7 +68,10 @@ def used(subject: Subject, structure: Structure, need: UnitNeed, data: Calibrati
     macs = cost.count(subject.network, data.at(slice(0, 1)).inputs).macs
     if need == "leave_one_out":
         return leave_one_out.samples(structure, len(data), macs)
-    return min(len(data), max(FEWEST, int(WORK / max(1.0, macs))))
+    affordable = int(WORK / max(1.0, macs))
+    if need == "conductance":
+        return conductance.samples(len(data), affordable)
+    return min(len(data), max(FEWEST, affordable))
 
 
 def refuse(subject: Subject, structure: Structure, criterion: Criterion) -> None:
@@ -76,6 +79,8 @@ def refuse(subject: Subject, structure: Structure, criterion: Criterion) -> None
     if "bn_scale" in criterion.needs:
         for group in structure.removable:
             _bn_scale(subject, group)
+    if "conductance" in criterion.needs:
+        conductance.refuse(subject)
     if "leave_one_out" in criterion.needs:
         data = subject.held_out if subject.training is None else subject.training
         leave_one_out.samples(structure, min(CALIBRATION_SAMPLES, len(data)), unit_report.counted(subject).macs)
@@ -88,7 +93,12 @@ def _influence(subject: Subject, structure: Structure, data: Calibration, told: 
     return {g.name: torch.tensor([found[block] for block in g.blocks], dtype=torch.float64) for g in structure.removable}
 
 
-_LOOKS = {"gate_gradient": gates.gradients, "leave_one_out": leave_one_out.changes, "influence": _influence}
+_LOOKS = {
+    "gate_gradient": gates.gradients,
+    "leave_one_out": leave_one_out.changes,
+    "influence": _influence,
+    "conductance": conductance.flows,
+}
 
 
 def _bn_scale(subject: Subject, group: Group) -> Tensor:

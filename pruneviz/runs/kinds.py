@@ -193,3 +193,6 @@ _KINDS: dict[str, Kind] = {
     "shapes": shapes,
 }  # fmt: skip
 _ELSEWHERE = dict.fromkeys(("remove", "alone", "archive"), "pruneviz.runs.removal")
+_ELSEWHERE |= {"attributions": "pruneviz.runs.attributions"}
+_ELSEWHERE |= dict.fromkeys(("sensitivity", "allocate"), "pruneviz.runs.allocations")
+_ELSEWHERE |= {"script": "pruneviz.runs.scripts"}

@@ -144,16 +144,27 @@ def order(granularity: str = "weight") -> list[str]:
 
 def fitting(recipe: Recipe) -> Recipe:
     """The Recipe with every choice that its granularity does not know replaced by one that it does."""
-    offered = order(recipe.granularity)
-    n, colon, m = recipe.granularity.partition(":")
+    offered, share = order(recipe.granularity), pattern_share(recipe.granularity)
     return replace(
         recipe,
         criterion=recipe.criterion if recipe.criterion in offered else "magnitude",
         against=recipe.against if recipe.against in offered else "gradient",
         scope=recipe.scope if recipe.scope in scopes(recipe.granularity) else "global",
-        amount=1 - int(n) / int(m) if colon else recipe.amount,
+        amount=recipe.amount if share is None else share,
         unlinked=tuple(pair for pair in recipe.unlinked if pair[0] in offered),
     )
+
+
+def pattern_share(granularity: str) -> float | None:
+    """The share of the weights that an N:M pattern removes; None of anything else."""
+    n, _, m = granularity.partition(":")
+    return 1 - int(n) / int(m) if n.isdecimal() and m.isdecimal() and int(m) else None
+
+
+def usual(recipe: Recipe) -> Recipe:
+    """What a link means that names an N:M pattern and no amount: the pattern's own."""
+    share = pattern_share(recipe.granularity)
+    return recipe if share is None or not 0 <= share <= 1 else replace(recipe, amount=share)
 
 
 def _words(path: Path) -> Words:

@@ -22,6 +22,10 @@ HERE = ("localhost", "127.0.0.1", "::1")
 """The names under which one's own machine asks for itself."""
 CARDS = "PRUNEVIZ_CARDS"
 """Names further cards (paths of subject.toml files, separated as in PATH) that the app offers beside its samples."""
+LESSONS = "PRUNEVIZ_LESSONS"
+"""Names folders with lessons of one's own (separated as in PATH) that stand beside the app's."""
+GUESSES = "PRUNEVIZ_GUESSES"
+"""Whether a lesson's visitors see each other's guesses: 0 turns that off."""
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
 _NO = ("", "0", "off", "no", "false")
 
@@ -58,6 +62,16 @@ def cards() -> tuple[Path, ...]:
     named = [*os.environ.get(CARDS, "").split(os.pathsep), *sys.argv[1:]]
     found = [_card(name) for name in named if name.strip()]
     return tuple(dict.fromkeys(card for card in found if card.name == "subject.toml" and card.is_file()))
+
+
+def lessons() -> tuple[Path, ...]:
+    """The folders of further lessons that the owner named in `PRUNEVIZ_LESSONS`, separated as in PATH."""
+    return tuple(Path(name).expanduser() for name in os.environ.get(LESSONS, "").split(os.pathsep) if name.strip())
+
+
+def guesses() -> bool:
+    """Whether the visitors of a lesson see each other's guesses, without names; `PRUNEVIZ_GUESSES=0` says no."""
+    return os.environ.get(GUESSES, "1").strip().lower() not in _NO
 
 
 def functions() -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from functools import cache
 from pruneviz import nursery
 from pruneviz.recipe import LOOKS, Recipe
 from pruneviz.report import Report
-from pruneviz.studio import admission, background, larder, orders, samples
+from pruneviz.studio import admission, background, catalogue, larder, orders, samples
 from pruneviz.studio.models import calibration_of, chance, heavy, offers, pace, structure, subject
 from pruneviz.studio.order import Order
 from pruneviz.studio.samples import shipped, shipped_of
@@ -148,12 +148,21 @@ def trouble(recipe: Recipe) -> str | None:
     """Why a Recipe cannot be used, in one sentence; None where it can. Shipped samples are answered without torch."""
     try:
         admission.check(recipe)
+        _check_pattern(recipe)
         if not warm() and shipped_of(recipe):
             return None
         _check(recipe)
     except (ValueError, OSError, RuntimeError) as problem:
         return " ".join(str(problem).split()).replace("use --nonfinite remove", "add nf=remove to the link")
     return None
+
+
+def _check_pattern(recipe: Recipe) -> None:
+    """Refuses another amount than a pattern's own: it removes N of every M, and nothing else."""
+    share = catalogue.pattern_share(recipe.granularity)
+    if share is not None and 0 <= share <= 1 and abs(share - recipe.amount) > 1e-9:
+        asked = f"{100 * share:g}% of the weights, not {100 * recipe.amount:g}%"
+        raise ValueError(f"{recipe.granularity} removes {asked}: leave the amount out")
 
 
 def _check(recipe: Recipe) -> None:

@@ -6,6 +6,8 @@ import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from pruneviz.breakage import Breakage
+from pruneviz.first_flips import FirstFlips
 from pruneviz.recipe import Recipe
 from pruneviz.report import Curve, Report
 from pruneviz.studio import larder
@@ -68,5 +70,9 @@ def better(known: Any, found: Any) -> Any:
                 points[point.amount] = point
         return replace(found, points=tuple(points[amount] for amount in sorted(points)))
     if isinstance(known, Report) and isinstance(found, Report) and found.score.n < known.score.n:
+        return known
+    if isinstance(known, Breakage) and isinstance(found, Breakage) and found.n < known.n:
+        return known
+    if isinstance(known, FirstFlips) and isinstance(found, FirstFlips) and len(found.amounts) < len(known.amounts):
         return known
     return found

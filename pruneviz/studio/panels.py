@@ -32,13 +32,13 @@ def hero(
         id="",
         title=title,
         amount=100 * recipe.amount,
-        curve=_line(curve, "one shot, no fine-tuning"),
-        chance=100 * curve.chance,
+        curve=line(curve, "one shot, no fine-tuning"),
+        **_metric(curve),
         n=report.score.of or report.score.n,
         **_what(recipe.granularity, sweep),
         halves=_halves(curve),
-        baseline=_line(baseline, "random pruning (baseline)") if baseline else None,
-        tuned=_line(tuned, "after fine-tuning") if tuned else None,
+        baseline=line(baseline, "random pruning (baseline)") if baseline else None,
+        tuned=line(tuned, "after fine-tuning") if tuned else None,
         cliff=_cliff(curve, sweep),
         exact=_exact(recipe.amount, report),
         trail=tuple(_ghosts(curve, trail)),
@@ -72,12 +72,12 @@ def criterion(title: str, one: curves.Compared) -> Panel:
         id=one.key,
         title=title,
         amount=100 * one.amount,
-        curve=_line(one.curve, "one shot, no fine-tuning"),
-        chance=100 * one.curve.chance,
+        curve=line(one.curve, "one shot, no fine-tuning"),
+        **_metric(one.curve),
         n=one.report.score.of or one.report.score.n,
         **_what(one.report.granularity, one.sweep),
         halves=_halves(one.curve),
-        baseline=_line(one.baseline, "random pruning (baseline)") if one.baseline else None,
+        baseline=line(one.baseline, "random pruning (baseline)") if one.baseline else None,
         cliff=_cliff(one.curve, one.sweep),
         exact=_exact(one.amount, one.report),
         complete=complete(one.curve),
@@ -94,8 +94,8 @@ def layer(recipe: Recipe, shape: LayerShape, curve: Curve, sweep: Sweep, report:
         title=f"{shape.label} alone",
         noun=f"weights of {shape.label}",
         amount=100 * recipe.amount,
-        curve=_line(curve, f"only {shape.label} pruned, by magnitude, no fine-tuning"),
-        chance=100 * curve.chance,
+        curve=line(curve, f"only {shape.label} pruned, by magnitude, no fine-tuning"),
+        **_metric(curve),
         n=report.score.of or report.score.n,
         weights=shape.weights,
         removed=sweep.removed,
@@ -115,13 +115,24 @@ def layer(recipe: Recipe, shape: LayerShape, curve: Curve, sweep: Sweep, report:
     )
 
 
-def _line(curve: Curve, name: str) -> Line:
-    points = curve.points
+def _scale(curve: Curve) -> int:
+    """A share is drawn in percent; what nothing is right or wrong about (perplexity) as it is."""
+    return 1 if curve.points[0].correct is None else 100
+
+
+def _metric(curve: Curve) -> dict[str, object]:
+    """What is measured, whether it is a share, and what chance gets of it."""
+    return {"metric": curve.metric, "share": _scale(curve) == 100, "chance": _scale(curve) * curve.chance}
+
+
+def line(curve: Curve, name: str) -> Line:
+    """A curve as the scrubber draws it, over its amounts."""
+    points, scale = curve.points, _scale(curve)
     return Line(
         percent=[100 * point.amount for point in points],
-        accuracy=[100 * point.value for point in points],
-        low=[100 * point.interval[0] for point in points],
-        high=[100 * point.interval[1] for point in points],
+        accuracy=[scale * point.value for point in points],
+        low=[scale * point.interval[0] for point in points],
+        high=[scale * point.interval[1] for point in points],
         name=name,
         n=[point.n for point in points] if any(point.partial for point in points) else None,
     )
@@ -157,11 +168,12 @@ def complete(curve: Curve) -> bool:
 def _exact(amount: float, report: Report) -> Exact:
     low, high = report.score.interval
     few = report.score.n if report.score.partial else None
-    return Exact(100 * amount, 100 * report.score.value, 100 * low, 100 * high, few)
+    scale = 1 if report.score.correct is None else 100
+    return Exact(100 * amount, scale * report.score.value, scale * low, scale * high, few)
 
 
 def _ghosts(curve: Curve, amounts: Sequence[float]):
-    at, value = [point.amount for point in curve.points], [100 * point.value for point in curve.points]
+    at, value = [point.amount for point in curve.points], [_scale(curve) * point.value for point in curve.points]
     for amount in amounts:
         nearest = int(np.argmin(np.abs(np.array(at) - amount)))
         yield Ghost(100 * amount, value[nearest])

@@ -65,6 +65,12 @@ def measured(recipe: Recipe) -> Measuring:
     return found
 
 
+def known(recipe: Recipe) -> Truth | None:
+    """What was timed of a Recipe already; nothing is begun for it."""
+    found = _measuring.known(_key(recipe))
+    return found.truth if found is not None else None
+
+
 def again(found: Measuring) -> None:
     """Measures once more, from the beginning."""
     found.stopped = True

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import streamlit as st
 
 from pruneviz import plain
+from pruneviz.charts import theme
 from pruneviz.charts.chart import Chart
+from pruneviz.studio import bench
 
 Found = TypeVar("Found")
 _SIGNS = str.maketrans({sign: f"\\{sign}" for sign in "<[`$"})
+# A title may name a class or a token that came from a file: its stars and lines are words.
+_TITLE_SIGNS = _SIGNS | str.maketrans({sign: f"\\{sign}" for sign in "*_"})
 # The toolbar offers the picture as a file; nothing else of Plotly's is of use to a visitor.
 _CONFIG = {
     "displaylogo": False,
@@ -20,13 +24,24 @@ _CONFIG = {
 }
 
 
-def chart(one: Chart, key: str) -> None:
-    """A chart under its finding, with its words for a screen reader and its numbers as a table."""
-    st.subheader(one.title, anchor=False)
-    st.plotly_chart(one.figure, key=key, alt=one.alt, config=_CONFIG)
+def chart(one: Chart, key: str, on_pick: Callable[[list[Any]], None] | None = None) -> None:
+    """A chart under its finding, with its words for a screen reader and its numbers as a table.
+
+    `on_pick` hears on which marks a visitor clicked, by what their `customdata` say. Only markers tell of a click.
+    """
+    st.subheader(one.title.translate(_TITLE_SIGNS), anchor=False)
+    figure = theme.on_dark(one.figure) if st.context.theme.type == "dark" else one.figure
+    how = {"on_select": lambda: _picked(key, on_pick), "selection_mode": "points"} if on_pick else {}
+    st.plotly_chart(figure, key=key, alt=one.alt, config=_CONFIG, **how)
     with st.expander("View as table", key=f"{key}-table"):
         header, rows = one.table
         table([tuple(header), *([_words(cell) for cell in row] for row in rows)], one.title)
+
+
+def _picked(key: str, tell: Callable[[list[Any]], None]) -> None:
+    found = bench.picked(key)
+    if found:  # a click beside all marks ends Plotly's own selection, which is nothing to us
+        tell(found)
 
 
 def _words(cell: object) -> str:
@@ -36,11 +51,15 @@ def _words(cell: object) -> str:
 
 def table(rows: Sequence[Sequence[object]], caption: str) -> None:
     """A plain table that reads well aloud; its first row is the header."""
-    header, *body = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
-    lines = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
-    lines += ["| " + " | ".join(row) + " |" for row in body]
     st.caption(caption)
-    st.markdown("\n".join(lines))
+    st.markdown(lines(rows))
+
+
+def lines(rows: Sequence[Sequence[object]]) -> str:
+    """A plain table as Markdown; its first row is the header."""
+    header, *body = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
+    written = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    return "\n".join(written + ["| " + " | ".join(row) + " |" for row in body])
 
 
 def progress(label: str, work: Callable[[Callable[[float], None]], Found]) -> Found:

@@ -9,7 +9,7 @@ import streamlit as st
 from pruneviz.charts import patterns as pattern_charts
 from pruneviz.recipe import Recipe
 from pruneviz.report import Curve, Report
-from pruneviz.studio import bench, catalogue, curves, kitchen, panels, show, words
+from pruneviz.studio import bench, catalogue, curves, guesses, kitchen, panels, pinned_curve, show, words
 from pruneviz.studio.scrubber import scrubber
 
 BESIDE = "beside"
@@ -21,36 +21,33 @@ def curve_of(recipe: Recipe) -> Curve | None:
     return None if ":" in recipe.granularity else curves.curve(recipe)[0]
 
 
-def hero(recipe: Recipe, report: Report, curve: Curve | None, *, challenges: bool = True) -> None:
-    """The live slider with its curve; or, at N:M, the patterns beside unstructured pruning."""
+def hero(
+    recipe: Recipe, report: Report, curve: Curve | None, *, challenges: bool = True, small: bool = False
+) -> None:  # fmt: skip
+    """The live slider with its curve; or, at N:M, the patterns beside unstructured pruning. A `small` one, which stands
+    beside other charts, leaves the histogram and the layers out."""
     if curve is None:
         _patterns(recipe)
         return
     baseline = curves.baseline(recipe)
+    challenges = challenges and not bench.is_hidden("challenges")
     try:
         sweep = curves.sweep(recipe)
     except ValueError as problem:  # of a heavy model it is asked of the worker, and can be cancelled
         st.info(f"What goes at each percent is not known: {problem}")
         return
+    title, tuned = catalogue.criteria()[recipe.criterion].name, curves.tuned(recipe)
+    panel = panels.hero(recipe, report, curve, sweep, title=title, baseline=baseline, tuned=tuned, trail=bench.trail())
+    panel, pinned = pinned_curve.beside(panel, recipe, report)
     scrubber(
-        [
-            panels.hero(
-                recipe,
-                report,
-                curve,
-                sweep,
-                title=catalogue.criteria()[recipe.criterion].name,
-                baseline=baseline,
-                tuned=curves.tuned(recipe),
-                trail=bench.trail(),
-            )
-        ],
+        [replace(panel, layers=(), histogram=None) if small else panel],
         key="hero",
         challenges=challenges,
         guess=recipe.guess if challenges else -1,
-        on_commit=bench.take_commit,
+        others=guesses.seen(recipe) if challenges else (),
+        on_commit=guesses.take,
     )
-    curves.watch([curve, baseline])
+    curves.watch([curve, baseline, pinned])
 
 
 def _patterns(recipe: Recipe) -> None:

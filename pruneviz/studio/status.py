@@ -29,6 +29,7 @@ DOING = {
     "archive": ("Writing the smaller network", "export"),
     "breakage": ("Looking at what breaks", "look at what breaks"),
     "flips": ("Finding what changes sides first", "search for what changes sides first"),
+    "attributions": ("Asking which pixels count", "question which pixels count"),
     "sensitivity": ("Pruning each layer alone", "sensitivity map"),
     "allocate": ("Searching for the best amounts", "search"),
 }
@@ -96,7 +97,7 @@ def newest(recipe: Recipe, report: Report) -> Report:
 
 def line(where: DeltaGenerator, recipe: Recipe) -> None:
     """The line itself, once the page has said what it wants: it goes on telling until all is there."""
-    found = orders.mine() if kitchen.heavy(recipe.subject) else []
+    found = orders.mine()
     with where:
         if any(_runs(order) or _fresh(order) for order in found):
             _living(time.monotonic())

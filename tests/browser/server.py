@@ -22,7 +22,9 @@ PATIENCE = 60_000
 """Milliseconds that a page may take before we say that it does not come: a busy machine is no bug."""
 THUMB = 24
 PAGES = {
-    "slider": "/", "weights": "/weights", "anatomy": "/anatomy", "criteria": "/criteria", "reality": "/reality",
+    "slider": "/", "weights": "/weights", "anatomy": "/anatomy", "damage": "/damage", "sensitivity": "/sensitivity",
+    "criteria": "/criteria", "compare": "/compare", "reality": "/reality", "present": "/present",
+    "lessons": "/lessons", "scale": "/scale",
 }  # fmt: skip
 
 
@@ -100,9 +102,15 @@ STYLED = """() => !document.querySelector('.st-key-strip')
 """The app's own style comes in a piece of JavaScript of its own, which a busy machine may fetch late."""
 
 
+STANDS = '[data-pv="live-accuracy"], .st-key-again, .st-key-patterns, .st-key-published-table'
+STANDS += ", .st-key-pareto, .st-key-pin-first, .st-key-wanted, .st-key-present-5, .st-key-deck .pv-place"
+STANDS += ", .st-key-for-teachers"
+"""What a page has that stands: the slider, or on a page without one what it shows last."""
+
+
 def settle(page) -> None:
     """Waits until the page's script has run to its end and the slider stands, or the page that has none has measured."""
-    page.wait_for_selector('[data-pv="live-accuracy"], .st-key-again, .st-key-patterns', timeout=PATIENCE)
+    page.wait_for_selector(STANDS, timeout=PATIENCE)
     page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=PATIENCE)
     page.wait_for_function(STYLED, timeout=PATIENCE)
 

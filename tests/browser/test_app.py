@@ -157,7 +157,8 @@ def drawn(page) -> tuple[list[str], list, list[str]]:
 
 
 VIEWS = {name: f"{path}?{LIGHT}&s=80" for name, path in PAGES.items()} | {
-    "filters": "/?m=digits_cnn&g=filter&s=30",
+    "filters": "/?m=digits_cnn&g=filter&s=30&pin=m%3Ddigits_cnn%26g%3Dfilter%26s%3D20",
+    "compare": f"/compare?{LIGHT}&s=80&pin=m%3Ddigits_mlp%26s%3D60&sel=A",
     "patterns": f"/?{LIGHT}&g=2:4",
     "heads": "/anatomy?m=digits_vit&g=head&s=25",
     "layers": "/criteria?m=digits_vit&g=layer&s=25",

@@ -205,7 +205,8 @@ def test_a_filter_without_batch_norm_is_refused_by_name(tiny_subject):
 @pytest.mark.parametrize(
     ("criterion", "network", "structure"),
     [("head_importance", Small, SMALL), ("leave_one_out", Small, SMALL), ("head_importance", Odd, ODD),
-     ("head_importance", Blocks, BLOCKS), ("block_influence", Blocks, BLOCKS), ("top", Blocks, BLOCKS)],
+     ("head_importance", Blocks, BLOCKS), ("block_influence", Blocks, BLOCKS), ("top", Blocks, BLOCKS),
+     ("conductance", Small, SMALL), ("conductance", Odd, ODD)],
 )  # fmt: skip
 def test_looking_changes_nothing_and_leaves_nothing(criterion, network, structure, tiny_subject):
     network, (inputs, labels) = settled(network(), dtype=torch.float32), data(6, dtype=torch.float32)

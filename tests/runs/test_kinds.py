@@ -221,3 +221,16 @@ def test_files_that_changed_under_a_model_are_not_measured(queue, brought):
     now = card.load(brought)
     ticket = queue.watch(replace(job, expects=(now.sha256, now.data_sha256)), "ann/1")
     assert ticket.wait(60) and ticket.state == "done", ticket.trouble
+
+
+def test_a_sensitivity_map_and_a_search_are_the_engines(queue, subject):
+    from pruneviz.engine import allocation, sensitivity
+
+    recipe = Recipe(subject=MODEL, scope="layer", spared=("fc1.weight",), tolerance=0.05)
+    standing = evaluate.stand(subject, recipe)
+    workspace = Workspace(subject, standing.split.measured)
+    *_, here = (one for one in sensitivity.sensitivity(subject, recipe, standing, workspace) if one is not None)
+    assert done(queue, "sensitivity", recipe) == here and here.complete
+    *_, solved = allocation.solve(subject, recipe, standing)
+    nodes = ("tolerance", 0.05), ("budget", "parameters")
+    assert done(queue, "allocate", replace(recipe, tolerance=0.02), nodes) == solved and solved.complete

@@ -144,6 +144,10 @@ def test_a_pattern_is_a_choice_and_not_an_amount():
     assert app.query_params["g"] == "1:4" and strip(app)["sparsity"] == "75%"
     app = opened(PAGES[2], m="digits_mlp", g="4:8")
     assert not app.exception and not app.warning
+    app = opened(m="digits_mlp", g="1:4")  # a link that says no amount means the pattern's own
+    assert not app.exception and not app.warning and strip(app)["sparsity"] == "75%"
+    app = opened(m="digits_mlp", g="2:4", s="80")
+    assert not app.exception and "leave the amount out" in app.warning[0].value
 
 
 def test_another_granularity_keeps_what_still_fits():

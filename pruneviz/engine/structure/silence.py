@@ -22,11 +22,11 @@ def masked(network: nn.Module, structure: Structure, kept: Kept) -> nn.Module:
     """
     silent = hanging.skeleton(network)
     places = hanging.places(silent)
-    for (name, axis), lost in _lost(structure, kept, ("reads",)).items():
+    for (name, axis), lost in out_of(structure, kept, ("reads",)).items():
         before = hanging.tensor(silent, name)
         at = lost.nonzero().flatten().to(before.device)
         hanging.replace(places, before, before.detach().clone().index_fill_(axis, at, 0))
-    for (name, axis), lost in _lost(structure, kept, OWN).items():
+    for (name, axis), lost in out_of(structure, kept, OWN).items():
         before = hanging.tensor(silent, name)
         if not finite(before):
             at = lost.nonzero().flatten().to(before.device)
@@ -57,7 +57,7 @@ def finite(tensor: Tensor) -> bool:
     return bool(torch.isfinite(tensor).all())
 
 
-def _lost(structure: Structure, kept: Kept, roles: tuple[Role, ...]) -> dict[tuple[str, int], Tensor]:
+def out_of(structure: Structure, kept: Kept, roles: tuple[Role, ...]) -> dict[tuple[str, int], Tensor]:
     """Per (tensor, axis) that has such a role: which positions belong to units that go, bool [size]."""
     gone: dict[tuple[str, int], Tensor] = {}
     for group in structure.groups:

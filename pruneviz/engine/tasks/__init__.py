@@ -6,6 +6,7 @@ n samples each:
 
 `losses(outputs, targets) -> [n]` nats, summed over all that a sample predicts; `counts(targets) -> [n]` how much that is;
 `correct(outputs, targets) -> [n] bool` and `predictions(outputs) -> [n]`, only where a sample is right or wrong as a whole;
+`details(outputs, targets) -> {name: [n, …]}`, what else may be asked of each sample, by a name of its own;
 `value(losses, counts, correct, predicted, labels) -> float` and `interval(…) -> (low, high)` of the same, 95 %, over all
 samples; `chance(classes) -> float`, what guessing gets; `classes(outputs, labels) -> int`, how many classes the outputs
 tell apart, and `check(labels, classes)`, both of which refuse in one sentence what does not fit the task.

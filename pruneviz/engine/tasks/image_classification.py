@@ -8,6 +8,7 @@ from pruneviz.engine.classification import (
     classes,
     correct,
     counts,
+    details,
     interval,
     losses,
     predictions,
@@ -16,8 +17,8 @@ from pruneviz.engine.classification import (
 )  # fmt: skip
 from pruneviz.engine.metrics.accuracy import method, metric, shares
 
-__all__ = ["chance", "check", "classes", "correct", "counts", "interval", "losses", "method", "metric", "predictions",
-           "shares", "unnamed", "value"]  # fmt: skip
+__all__ = ["chance", "check", "classes", "correct", "counts", "details", "interval", "losses", "method", "metric",
+           "predictions", "shares", "unnamed", "value"]  # fmt: skip
 
 better = "higher"
 noun = "images"

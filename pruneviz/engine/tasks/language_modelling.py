@@ -25,8 +25,18 @@ NOTHING = -100
 
 def losses(outputs: Tensor, targets: Tensor) -> Tensor:
     """Cross-entropy of each window, [n], in nats, summed over its tokens. outputs [n, T, V], targets [n, T]."""
+    return token_losses(outputs, targets).sum(dim=1)
+
+
+def token_losses(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy at each place, [n, T], in nats; 0 where nothing is predicted. outputs [n, T, V], targets [n, T]."""
     places = functional.cross_entropy(outputs.flatten(0, 1), targets.flatten(), reduction="none", ignore_index=NOTHING)
-    return places.view(targets.shape).sum(dim=1)
+    return places.view(targets.shape)
+
+
+def details(outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+    """The loss of each token, [n, T], in nats."""
+    return {"token_losses": token_losses(outputs, targets)}
 
 
 def counts(targets: Tensor) -> Tensor:

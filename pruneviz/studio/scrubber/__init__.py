@@ -24,6 +24,7 @@ from pruneviz.studio.scrubber.panel import (
     Layer,
     Line,
     Panel,
+    Pinned,
     payload,
 )
 
@@ -38,11 +39,12 @@ __all__ = [
     "Layer",
     "Line",
     "Panel",
+    "Pinned",
     "scrubber",
 ]
 
-Kind = Literal["amount", "layer", "lock", "guess", "linked"]
-KINDS = ("amount", "layer", "lock", "guess", "linked")
+Kind = Literal["amount", "layer", "lock", "guess", "linked", "pin"]
+KINDS = ("amount", "layer", "lock", "guess", "linked", "pin")
 
 # One ES module made of several files: later pieces use the functions of earlier ones, the last has the default export.
 PIECES = ("drawing.js", "labels.js", "curve.js", "histogram.js", "layers.js", "challenges.js", "scrubber.js")
@@ -54,7 +56,8 @@ class Commit:
     """What the visitor settled on.
 
     amount: the panel's percent removed · layer: that layer's own percent, None = follow the slider again ·
-    lock: 0 = nothing may go from that layer, None = unlocked · guess: the percent guessed · linked: 1 or 0.
+    lock: 0 = nothing may go from that layer, None = unlocked · guess: the percent guessed · linked: 1 or 0 ·
+    pin: back to the pinned setting at this place, 0 for the baseline.
     """
 
     kind: Kind
@@ -84,15 +87,18 @@ def scrubber(
     challenges: bool = False,
     tolerance: float = 5.0,
     guess: int = -1,
+    others: Sequence[int] = (),
     on_commit: Callable[[Commit], None],
 ) -> None:
-    """Shows the panels. `on_commit` runs once for each thing the visitor settles on, before the script's body."""
+    """Shows the panels. `on_commit` runs once for each thing the visitor settles on, before the script's body. `others` are
+    the percents that others guessed, shown beside one's own guess."""
     data = {
         "panels": [payload(panel) for panel in panels],
         "linked": bool(linked),
         "challenges": bool(challenges),
         "tolerance": float(tolerance),
         "guess": int(guess),
+        "others": [int(percent) for percent in others],
         "seen": delivery.seen(key),
     }
     _COMPONENT(key=key, data=data, on_events_change=lambda: delivery.deliver(key, lambda event: on_commit(commit_of(event))))

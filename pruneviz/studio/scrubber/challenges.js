@@ -46,6 +46,9 @@ function tell(view, text) {
   view.board.announce(text)
 }
 
+/** A share of what is right falls; what counts mistakes rises. */
+const worsens = (panel) => (panel.share ? "falls" : "rises")
+
 function accuracyAt(panel, value) {
   return panel.curve.accuracy[nearest(panel.curve.percent, value)]
 }
@@ -53,10 +56,10 @@ function accuracyAt(panel, value) {
 function findCliff(view) {
   const { panel } = view
   if (!panel.cliff && !panel.complete) return tell(view, "The curve is still being measured: where it falls is not known yet.")
-  if (!panel.cliff) return tell(view, "This curve has no cliff: accuracy never falls steeply between two neighbouring settings.")
+  if (!panel.cliff) return tell(view, `This curve has no cliff: ${panel.metric} never ${worsens(panel)} steeply between two neighbouring settings.`)
   const { start, end, points: lost } = panel.cliff
-  view.go(start, `Here is the edge. At ${percent(start)} removed accuracy is ${accuracyText(accuracyAt(panel, start))}; at ${percent(end)} ` +
-    `it is ${accuracyText(accuracyAt(panel, end))}: ${points(lost)} gone over the next ${points(end - start)} of ${panel.measure}.`)
+  view.go(start, `Here is the edge. At ${percent(start)} removed ${panel.metric} is ${metricText(panel, accuracyAt(panel, start))}; at ${percent(end)} ` +
+    `it is ${metricText(panel, accuracyAt(panel, end))}: ${points(lost)} gone over the next ${points(end - start)} of ${panel.measure}.`)
 }
 
 /** The half that chooses picks the setting; the other half, which had no say, reports what it costs. */
@@ -77,7 +80,7 @@ function startGuess(view) {
   view.mark = 50
   view.refresh()
   view.curve.input.focus()
-  tell(view, "The curve is hidden. Move the slider to where you think accuracy falls off, then reveal.")
+  tell(view, "The curve is hidden. Move the slider to where you think it turns bad, then reveal.")
 }
 
 function reveal(view) {
@@ -91,10 +94,10 @@ function reveal(view) {
 
 function verdict(panel, guess) {
   if (!panel.cliff && !panel.complete) return `You said ${percent(guess)}. The curve is still being measured: look again later.`
-  if (!panel.cliff) return `You said ${percent(guess)}. This curve has no cliff: accuracy falls gently.`
+  if (!panel.cliff) return `You said ${percent(guess)}. This curve has no cliff: ${panel.metric} ${worsens(panel)} gently.`
   const { start, end } = panel.cliff
   const where = `You said ${percent(guess)}. The cliff lies between ${at_(panel.cliff)}: `
   if (guess < start) return where + `${points(start - guess)} too early. More could go than you thought.`
-  if (guess > end) return where + `${points(guess - end)} too late. By then accuracy is ${accuracyText(accuracyAt(panel, guess))}.`
+  if (guess > end) return where + `${points(guess - end)} too late. By then ${panel.metric} is ${metricText(panel, accuracyAt(panel, guess))}.`
   return where + "right on it."
 }

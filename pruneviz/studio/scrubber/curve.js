@@ -6,10 +6,12 @@ const LINE_HEIGHT = 16
 function buildCurve(view) {
   const parts = {}
   parts.svg = svg("svg", { role: "img", class: "pv-chart" })
-  parts.title = svg("title", {}, "accuracy against sparsity")
+  parts.title = svg("title", {}, "")
   parts.still = svg("g")
   parts.guess = svg("g", { class: "pv-guess" })
+  parts.others = svg("g", { class: "pv-others", "data-pv": "others" })
   parts.trail = svg("g", { class: "pv-trail" })
+  parts.pin = svg("g", { class: "pv-pin" })
   parts.kept = svg("rect", { class: "pv-kept", height: 10, rx: 2 })
   parts.gone = svg("rect", { height: 10, rx: 2, fill: `url(#${view.hatch})` })
   parts.drop = svg("line", { class: "pv-drop" })
@@ -17,10 +19,11 @@ function buildCurve(view) {
   parts.dot = svg("circle", { class: "pv-dot", r: 7.5 })
   parts.names = svg("g", { class: "pv-names" })
   parts.live = svg("g", { class: "pv-livedot" }, parts.whisker, parts.dot)
-  parts.svg.append(parts.title, parts.still, parts.drop, parts.kept, parts.gone, parts.names, parts.trail, parts.guess, parts.live)
+  parts.svg.append(parts.title, parts.still, parts.drop, parts.kept, parts.gone, parts.names, parts.trail, parts.pin, parts.others, parts.guess, parts.live)
   parts.input = el("input", { type: "range", min: 0, max: 100, step: "any", class: "pv-main" })
   parts.box = el("div", { class: "pv-plot", "data-pv": "curve" }, parts.svg, parts.input)
   parts.legend = el("p", { class: "pv-legend" })
+  parts.othersWords = el("p", { class: "pv-legend", "data-pv": "others-words" })
   return parts
 }
 
@@ -28,7 +31,7 @@ function buildCurve(view) {
 function layoutCurve(view) {
   const { panel, curve: parts } = view
   const width = Math.max(260, Math.round(parts.box.clientWidth))
-  const plot = frameOf(width, view.hero)
+  const plot = frameOf(width, view.hero, panel)
   view.plot = plot
   dress(parts.svg, { width, height: plot.height, viewBox: `0 0 ${width} ${plot.height}` })
   say(parts.title, curveWords(panel))
@@ -54,16 +57,41 @@ function layoutCurve(view) {
     top: plot.bottom + 5 - 16 + "px",
   })
   drawTrail(view)
+  drawPin(view)
   drawGuess(view)
 }
 
-function frameOf(width, hero) {
+function frameOf(width, hero, panel) {
   const narrow = width < 520
   const height = hero ? (narrow ? 310 : 350) : 268
   const frame = { left: 42, right: width - 18, top: 34, bottom: height - 58, height, width, narrow }
   frame.x = (value) => frame.left + (value / 100) * (frame.right - frame.left)
-  frame.y = (value) => frame.bottom - (value / 100) * (frame.bottom - frame.top)
+  const [low, high] = panel.share ? [0, 100] : spanOf(panel)
+  const along = panel.share ? (value) => value / 100 : (value) => Math.log(clamp(value, low, high) / low) / Math.log(high / low)
+  frame.y = (value) => frame.bottom - along(value) * (frame.bottom - frame.top)
+  frame.levels = panel.share ? [0, 25, 50, 75, 100] : decadesOf(low, high)
+  frame.cut = !panel.share && high >= BEYOND * panel.chance ? high : 0
   return frame
+}
+
+const BEYOND = 4
+
+/** From where to where a metric goes that is no share, on a logarithmic axis: all that is drawn, but no further than a few
+ * times what chance gets; what lies beyond is drawn at the top, and the topmost tick says so. */
+function spanOf(panel) {
+  const lines = [panel.curve, panel.baseline, panel.tuned, panel.pin && panel.pin.line].filter(Boolean)
+  const drawn = lines.flatMap((line) => [...line.accuracy, ...(line.low || []), ...(line.high || [])]).concat(panel.chance)
+  const usable = drawn.filter((value) => Number.isFinite(value) && value > 0)
+  const [low, high] = [Math.min(...usable), Math.max(...usable)]
+  return [low / 1.15, high > BEYOND * panel.chance ? BEYOND * panel.chance : Math.max(high, low * 1.01) * 1.15]
+}
+
+/** The ones, twos and fives of each decade that lie in a span; powers of ten alone where there are many. */
+function decadesOf(low, high) {
+  const found = []
+  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++)
+    for (const digit of Math.log10(high / low) > 3 ? [1] : [1, 2, 5]) found.push(digit * 10 ** power)
+  return found.filter((value) => value >= low && value <= high / 1.4)
 }
 
 function curveWords(panel) {
@@ -72,8 +100,8 @@ function curveWords(panel) {
   const fall = panel.cliff ? `, falling ${points(panel.cliff.points)} between ${at_(panel.cliff)}` : ""
   const few = panel.curve.n ? panel.curve.n.filter((n) => n < panel.n).length : 0
   const rough = few ? `; ${few} of ${at.length} points are of fewer samples so far` : ""
-  return `${panel.title}: accuracy on ${panel.n} held-out samples against the percent of the ${panel.noun} removed, from ` +
-    `${accuracyText(accuracy[0])} at ${at[0]} percent to ${accuracyText(accuracy[last])} at ${at[last]} percent${fall}${rough}`
+  return `${panel.title}: ${panel.metric} on ${panel.n} held-out samples against the percent of the ${panel.noun} removed, from ` +
+    `${metricText(panel, accuracy[0])} at ${at[0]} percent to ${metricText(panel, accuracy[last])} at ${at[last]} percent${fall}${rough}`
 }
 
 const at_ = (cliff) => `${short(cliff.start)} and ${short(cliff.end)}${GAP}%`
@@ -83,10 +111,11 @@ function seriesOf(panel, plot) {
   const series = [{ kind: "pv-oneshot", name: panel.curve.name || "one shot, no fine-tuning", line: panel.curve }]
   if (panel.tuned) series.push({ kind: "pv-tuned", name: panel.tuned.name || "after fine-tuning", line: panel.tuned, nodes: true })
   if (panel.baseline) series.push({ kind: "pv-baseline", name: panel.baseline.name || "random pruning (baseline)", line: panel.baseline })
+  if (panel.pin && panel.pin.line) series.push({ kind: "pv-pinned", name: panel.pin.line.name, line: panel.pin.line })
   for (const item of series) item.path = trace(item.line)
   for (const item of series) item.few = item.line.n ? item.line.n.map((n) => n < panel.n) : null
-  for (const item of series) item.ribbon = item.kind !== "pv-baseline" && item.line.low ? ribbonOf(item.line, plot) : null
-  const chance = { kind: "pv-atchance", name: `chance, ${percent(panel.chance)}` }
+  for (const item of series) item.ribbon = !["pv-baseline", "pv-pinned"].includes(item.kind) && item.line.low ? ribbonOf(item.line, plot) : null
+  const chance = { kind: "pv-atchance", name: `chance, ${panel.share ? percent(panel.chance) : metricText(panel, panel.chance)}` }
   chance.path = [[plot.left, plot.y(panel.chance)], [plot.right, plot.y(panel.chance)]]
   return [...series, chance]
 }
@@ -147,7 +176,7 @@ function labelsOf(panel, plot, series) {
   }
   const others = (item) => series.filter((other) => other !== item && other.kind !== "pv-atchance").map((other) => other.path)
   for (const item of [...series.slice(1), series[0]])
-    labels.push({ item, lines: [item.name], places: (width, height) => beside(item.path, others(item), item.nodes, width, height) })
+    labels.push({ item, lines: [item.name], places: (width, height) => beside(item.path, others(item), item.nodes || item.kind === "pv-pinned", width, height) })
   return labels
 }
 
@@ -170,10 +199,14 @@ function cliffBand(panel, plot) {
 
 function axesOf(panel, plot, hero) {
   const nodes = []
-  for (const value of [0, 25, 50, 75, 100]) {
+  for (const value of plot.levels) {
     const y = plot.y(value)
     if (value) nodes.push(svg("line", { class: "pv-grid", x1: plot.left, x2: plot.right, y1: y, y2: y }))
-    nodes.push(svg("text", { class: "pv-tick", x: plot.left - 10, y, "text-anchor": "end" }, String(value)))
+    nodes.push(svg("text", { class: "pv-tick", x: plot.left - 10, y, "text-anchor": "end" }, panel.share ? String(value) : whole.format(value)))
+  }
+  if (plot.cut) {
+    nodes.push(svg("line", { class: "pv-grid", x1: plot.left, x2: plot.right, y1: plot.top, y2: plot.top }))
+    nodes.push(svg("text", { class: "pv-tick", x: plot.left - 10, y: plot.top, "text-anchor": "end" }, `≥${whole.format(plot.cut)}`))
   }
   const step = plot.width < 420 ? 20 : 10
   for (let value = 0; value <= 100; value += step) {
@@ -184,7 +217,7 @@ function axesOf(panel, plot, hero) {
   const [wide, narrow] = [`${panel.measure}: % of the ${panel.noun} removed`, `${panel.measure}, % of the ${panel.noun}`]
   const hint = hero && plot.width > 620 ? "  ·  drag, or ← → 1%, with Shift 10%" : ""
   nodes.push(
-    svg("text", { class: "pv-axis", x: 0, y: 12, "text-anchor": "start" }, `accuracy on ${whole.format(panel.n)} held-out samples, %`),
+    svg("text", { class: "pv-axis", x: 0, y: 12, "text-anchor": "start" }, `${panel.metric} on ${whole.format(panel.n)} held-out samples${panel.share ? ", %" : ""}`),
     svg("text", { class: "pv-axis", x: (plot.left + plot.right) / 2, y: plot.bottom + 50, "text-anchor": "middle" },
       svg("tspan", { class: "pv-strong" }, plot.narrow ? narrow : wide), svg("tspan", {}, hint)),
   )
@@ -218,12 +251,27 @@ function drawTrail(view) {
   const { panel, plot, curve: parts } = view
   parts.trail.replaceChildren(...panel.trail.map(([value, accuracy]) =>
     svg("circle", { cx: plot.x(value), cy: plot.y(accuracy), r: 5, onclick: () => view.go(value) },
-      svg("title", {}, `back to ${percent(value)} removed, accuracy ${accuracyText(accuracy)}`))))
+      svg("title", {}, `back to ${percent(value)} removed, ${panel.metric} ${metricText(panel, accuracy)}`))))
+}
+
+/** The pinned baseline: a ring with its letter and its interval; a click leads back to it. The strip has a button for all. */
+function drawPin(view) {
+  const { panel, plot, curve: parts } = view
+  const pin = panel.pin
+  if (!pin) return parts.pin.replaceChildren()
+  const [x, y, low, high] = [plot.x(pin.percent), plot.y(pin.accuracy), plot.y(pin.low), plot.y(pin.high)]
+  parts.pin.replaceChildren(
+    svg("path", { d: `M${x - 5} ${low}h10M${x - 5} ${high}h10M${x} ${low}V${high}` }),
+    svg("circle", { cx: x, cy: y, r: 10, "data-pv": "pin", onclick: () => view.board.send("pin", panel.id, "", 0) },
+      svg("title", {}, pin.words)),
+    svg("text", { x, y, "text-anchor": "middle" }, pin.letter),
+  )
 }
 
 function drawGuess(view) {
   const { plot, curve: parts } = view
   const at = view.guessing ? view.mark : view.guess
+  drawOthers(view)
   if (!(at >= 0)) return parts.guess.replaceChildren()
   const x = plot.x(at)
   const label = { must: true, lines: [`your guess: ${percent(at)}`], places: () => flanking(x + 6, x - 6, plot.top + 14, plot.top, plot.bottom) }
@@ -234,6 +282,29 @@ function drawGuess(view) {
     svg("path", { d: `M${x} ${plot.top + 4}l-6 -10h12Z` }),
     drawLabel(label, textX, textY, anchor, LINE_HEIGHT, "pv-strong"),
   )
+}
+
+/** What others guessed: small rings that hang from the curve at their percent; many at one percent move closer together. */
+function drawOthers(view) {
+  const { panel, plot, curve: parts } = view
+  const shown = view.guessing || !(view.guess >= 0) ? [] : view.board.data.others
+  const many = new Map()
+  for (const at of shown) many.set(at, (many.get(at) || 0) + 1)
+  const rings = [...many].flatMap(([at, count]) => {
+    const top = plot.y(accuracyAt(panel, at))
+    const step = count > 1 ? Math.min(8, (plot.bottom - 6 - top) / (count - 1)) : 0
+    return Array.from({ length: count }, (_, i) => svg("circle", { cx: plot.x(at), cy: top + i * step, r: 3.5 }))
+  })
+  parts.others.replaceChildren(...rings)
+  parts.othersWords.hidden = shown.length === 0
+  say(parts.othersWords, shown.length ? othersWords(shown) : "")
+}
+
+function othersWords(shown) {
+  const middle = shown[Math.floor(shown.length / 2)]
+  const span = shown[0] === shown[shown.length - 1] ? "" : `, from ${percent(shown[0])} to ${percent(shown[shown.length - 1])}`
+  const who = shown.length === 1 ? "1 other has guessed in this lesson" : `${whole.format(shown.length)} others have guessed in this lesson`
+  return `Rings: ${who}, ${shown.length === 1 ? percent(middle) : `in the middle ${percent(middle)}${span}`}.`
 }
 
 /** One frame of a drag: a few attributes, no layout read. */

@@ -51,6 +51,12 @@ function accuracyText(value) {
   return value.toFixed(1) + GAP + "%"
 }
 
+/** What is measured, as its reader knows it: a share in percent, anything else as it is. */
+function metricText(panel, value) {
+  if (panel.share) return accuracyText(value)
+  return value >= 1000 ? whole.format(value) : value.toFixed(2)
+}
+
 function points(value) {
   const text = short(Math.abs(value))
   return text + (text === "1" ? " point" : " points")

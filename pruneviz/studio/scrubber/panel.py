@@ -66,6 +66,19 @@ class Ghost:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Pinned:
+    """The baseline that was pinned: a point of the curve that leads back to it, and its own curve where that is another."""
+
+    letter: str
+    percent: float
+    accuracy: float
+    low: float
+    high: float
+    words: str
+    line: Line | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class FitLine:
     """A law drawn over the histogram. `density` is per unit of weight: [B] at bin centres, else at the values `at`."""
 
@@ -114,7 +127,8 @@ class Panel:
 
     `weights` counts what the slider removes (weights, filters, …; `noun`), `measure` is what its share is called.
     `energy` [P] is the share that `fact` and `fact_words` describe: of Σw², or, where units go, of the parameters; `macs`
-    [P] is then the share of the multiply-adds. A curve that is not `complete` is still being measured.
+    [P] is then the share of the multiply-adds. A curve that is not `complete` is still being measured. What `metric` says is
+    in percent where it is a `share`, and else drawn as it is, on a logarithmic axis.
     """
 
     id: str
@@ -133,6 +147,7 @@ class Panel:
     cliff: Cliff | None = None
     exact: Exact | None = None
     trail: tuple[Ghost, ...] = ()
+    pin: Pinned | None = None
     histogram: Histogram | None = None
     layers: tuple[Layer, ...] = ()
     measure: str = "sparsity"
@@ -140,6 +155,8 @@ class Panel:
     fact_words: str = "of Σw² removed"
     macs: Sequence[float] | None = None
     complete: bool = True
+    metric: str = "accuracy"
+    share: bool = True
 
     def __post_init__(self) -> None:
         if not 0 <= self.amount <= 100:
@@ -172,6 +189,7 @@ def payload(panel: Panel) -> dict[str, object]:
         "cliff": panel.cliff and {"start": panel.cliff.start, "end": panel.cliff.end, "points": panel.cliff.points},
         "exact": _exact(panel.exact),
         "trail": [[_round(ghost.percent, 6), _round(ghost.accuracy, 3)] for ghost in panel.trail[-12:]],
+        "pin": _pin(panel.pin),
         "histogram": _histogram(panel.histogram),
         "layers": [_layer(layer) for layer in panel.layers],
         "measure": panel.measure,
@@ -179,6 +197,8 @@ def payload(panel: Panel) -> dict[str, object]:
         "fact_words": panel.fact_words,
         "macs": None if panel.macs is None else _floats(panel.macs, 6),
         "complete": bool(panel.complete),
+        "metric": panel.metric,
+        "share": bool(panel.share),
     }
 
 
@@ -212,6 +232,14 @@ def _exact(exact: Exact | None) -> dict[str, float | int | None] | None:
     low, high = (None if bound is None else _round(bound, 3) for bound in (exact.low, exact.high))
     percent, accuracy = float(exact.percent), _round(exact.accuracy, 3)
     return {"percent": percent, "accuracy": accuracy, "low": low, "high": high, "n": exact.n}
+
+
+def _pin(pin: Pinned | None) -> dict[str, object] | None:
+    if pin is None:
+        return None
+    low, high = (_round(bound, 3) for bound in (pin.low, pin.high))
+    place = {"percent": _round(pin.percent, 6), "accuracy": _round(pin.accuracy, 3), "low": low, "high": high}
+    return {"letter": pin.letter, **place, "words": pin.words, "line": _line(pin.line)}
 
 
 def _layer(layer: Layer) -> dict[str, object]:

@@ -96,7 +96,7 @@ function makeView(board, panel, hero) {
   view.trailRow = el("p", { class: "pv-trailrow" })
   view.title = el("h3", { class: "pv-title" }, panel.title)
   const hook = panel.id ? `scrubber-${panel.id}` : "scrubber"
-  view.heart = el("div", { "data-pv": hook, class: "pv-heart" }, view.facts.box, view.curve.box, view.curve.legend)
+  view.heart = el("div", { "data-pv": hook, class: "pv-heart" }, view.facts.box, view.curve.box, view.curve.legend, view.curve.othersWords)
   const main = el("div", { class: "pv-column" }, view.title, view.heart, view.challenges.section,
     view.histogram.section, view.trailRow, view.table)
   view.card = el("section", { class: "pv-panel", "aria-label": panel.title || "the live slider" }, main, view.layers.section)
@@ -118,8 +118,9 @@ function buildFacts() {
   parts.energyWords = el("span", { class: "pv-sub" }, "")
   parts.measure = el("span", { class: "pv-sub" }, "")
   parts.fact = el("span", { class: "pv-sub" }, "")
+  parts.metric = el("span", { class: "pv-sub" }, "")
   parts.box = el("div", { class: "pv-facts" },
-    el("div", {}, el("span", { class: "pv-sub" }, "accuracy"), el("span", { class: "pv-row" }, parts.accuracy, parts.how)),
+    el("div", {}, parts.metric, el("span", { class: "pv-row" }, parts.accuracy, parts.how)),
     el("div", {}, parts.measure, parts.sparsity, parts.left),
     el("div", {}, parts.fact, parts.energy, parts.energyWords))
   return parts
@@ -158,7 +159,7 @@ function refresh(view) {
   layoutChallenges(view)
   showTrail(view)
   showTable(view)
-  curve.input.setAttribute("aria-label", view.guessing ? `your guess: at which ${panel.measure} accuracy falls off`
+  curve.input.setAttribute("aria-label", view.guessing ? `your guess: at which ${panel.measure} ${panel.metric} falls off`
     : `${panel.measure}: percent of the ${panel.noun} removed${panel.title ? ", " + panel.title : ""}`)
   if (!view.hand.held) curve.input.value = view.guessing ? view.mark : view.value
   move(view, view.value)
@@ -192,7 +193,8 @@ function showFacts(view, value, node, filled) {
   const at = panel.curve.percent[node]
   const sparsity = panel.weights ? (100 * removed) / panel.weights : value
   const how = filled ? measuredOn(panel) : Math.abs(at - value) > 1e-6 ? `precomputed at ${short(at)}` : "precomputed"
-  say(facts.accuracy, guessing ? "hidden" : accuracyText(accuracy))
+  say(facts.metric, panel.metric)
+  say(facts.accuracy, guessing ? "hidden" : metricText(panel, accuracy))
   say(facts.how, guessing ? "until you reveal" : how)
   say(facts.sparsity, `${percent(sparsity)} removed`)
   say(facts.left, `${whole.format(panel.weights - removed)} of ${whole.format(panel.weights)} ${panel.noun} left`)
@@ -201,7 +203,12 @@ function showFacts(view, value, node, filled) {
   say(facts.fact, panel.fact)
   say(facts.energyWords, panel.macs ? `${panel.fact_words}, ${percent(100 * between(panel.macs, value))} of MACs` : panel.fact_words)
   if (!guessing) curve.input.setAttribute("aria-valuetext",
-    `${short(sparsity)} percent of the ${panel.noun} removed, accuracy ${accuracy.toFixed(1)} percent`)
+    `${short(sparsity)} percent of the ${panel.noun} removed, ${aloud(panel, accuracy)}`)
+}
+
+/** A value as a screen reader says it: «accuracy 98.6 percent», «perplexity 7.12». */
+function aloud(panel, value) {
+  return `${panel.metric} ${panel.share ? value.toFixed(1) + " percent" : metricText(panel, value)}`
 }
 
 /** What the filled dot rests on: all samples, or those that were run so far. */
@@ -268,7 +275,8 @@ function stopGlide(view) {
 }
 
 function showTrail(view) {
-  const { trail } = view.panel
+  const { panel } = view
+  const { trail } = panel
   view.trailRow.hidden = trail.length === 0 || view.guessing
   if (trail.length === 0) return view.trailRow.replaceChildren()
   const buttons = [...view.trailRow.querySelectorAll("button")]
@@ -277,7 +285,7 @@ function showTrail(view) {
     const button = buttons[i] || el("button", { type: "button" })
     if (!buttons[i]) view.trailRow.append(button)
     button.textContent = percent(value)
-    button.setAttribute("aria-label", `back to ${short(value)} percent removed, accuracy ${accuracy.toFixed(1)} percent`)
+    button.setAttribute("aria-label", `back to ${short(value)} percent removed, ${aloud(panel, accuracy)}`)
     button.onclick = () => view.go(value)
   })
   for (const extra of buttons.slice(trail.length)) extra.remove()
@@ -286,20 +294,22 @@ function showTrail(view) {
 /** The same curve as a table, every ten percent. */
 function showTable(view) {
   const { panel, table } = view
-  const lines = [panel.curve, panel.tuned, panel.baseline].filter(Boolean)
-  const heads = ["one shot, no fine-tuning", panel.tuned && "after fine-tuning", panel.baseline && "random pruning (baseline)"]
+  const pinned = panel.pin && panel.pin.line
+  const lines = [panel.curve, panel.tuned, panel.baseline, pinned].filter(Boolean)
+  const heads = ["one shot, no fine-tuning", panel.tuned && "after fine-tuning", panel.baseline && "random pruning (baseline)", pinned && "A"]
   const cell = (line, value) => {
     const i = nearest(line.percent, value)
     if (Math.abs(line.percent[i] - value) > 1e-6) return "–"
     const few = line.n && line.n[i] < panel.n ? `, n = ${whole.format(line.n[i])}` : ""
-    return accuracyText(line.accuracy[i]) + few + (line.low ? ` [${line.low[i].toFixed(1)}, ${line.high[i].toFixed(1)}]` : "")
+    const bound = (value) => (panel.share ? value.toFixed(1) : metricText(panel, value))
+    return metricText(panel, line.accuracy[i]) + few + (line.low ? ` [${bound(line.low[i])}, ${bound(line.high[i])}]` : "")
   }
   const rows = Array.from({ length: 11 }, (_, k) => el("tr", {}, el("th", { scope: "row" }, percent(10 * k)),
     ...lines.map((line) => el("td", {}, cell(line, 10 * k)))))
   const names = [`${panel.noun} removed`, ...lines.map((line, i) => line.name || heads.filter(Boolean)[i])]
-  const grid = el("table", {}, el("caption", {}, `accuracy on ${whole.format(panel.n)} held-out samples, with its 95${GAP}% interval`),
+  const grid = el("table", {}, el("caption", {}, `${panel.metric} on ${whole.format(panel.n)} held-out samples, with its 95${GAP}% interval`),
     el("thead", {}, el("tr", {}, ...names.map((name) => el("th", { scope: "col" }, name)))), el("tbody", {}, ...rows))
-  const box = el("div", { class: "pv-scroll", tabindex: 0, role: "region", "aria-label": "accuracy against sparsity as a table" }, grid)
+  const box = el("div", { class: "pv-scroll", tabindex: 0, role: "region", "aria-label": `${panel.metric} against sparsity as a table` }, grid)
   table.hidden = view.guessing
   if (table.firstChild) table.lastChild.replaceWith(box)
   else table.append(el("summary", {}, "view as table"), box)

@@ -1,0 +1,170 @@
+"""Candidates: the pinned settings and the live one, measured, and how each was made, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pruneviz import findings
+from pruneviz.candidates import LETTERS, LIVE, Candidate, cost, paired, same_samples
+from pruneviz.query import to_pin
+from pruneviz.recipe import Recipe
+from pruneviz.report import Report
+from pruneviz.studio import bench, catalogue, choices, kitchen, library, orders, reality, visitor
+from pruneviz.truths import SMALLER, ZEROS, Spread
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A pinned setting that has no numbers here, or none yet, and why."""
+
+    letter: str
+    recipe: Recipe
+    why: str
+
+
+def candidates(recipe: Recipe) -> tuple[Candidate, ...]:
+    """The pinned settings that can be measured here, A first, then the live one. Each Report is the kitchen's, whole: what a
+    heavy model's worker has found of it so far."""
+    return tuple(one for one in looked(recipe) if isinstance(one, Candidate))
+
+
+def looked(recipe: Recipe) -> list[Candidate | Absent]:
+    """Every pinned setting in its order, then the live one: with its numbers, or why there are none."""
+    found = [_pinned(letter, one, recipe) for letter, one in zip(LETTERS, bench.pins(), strict=False)]
+    return [*found, Candidate(LIVE, recipe, kitchen.report(recipe), milliseconds(recipe))]
+
+
+def baseline(recipe: Recipe) -> Report | Absent | None:
+    """The Report of A, as soon as the strip can have it; None where nothing is pinned."""
+    first = next(iter(bench.pins()), None)
+    if first is None:
+        return None
+    why = _trouble(first)
+    if why:
+        return Absent(LETTERS[0], first, why)
+    report = _heavy_report(first, LETTERS[0]) if kitchen.heavy(first.subject) else kitchen.first_report(first)
+    return report or Absent(LETTERS[0], first, "it is being measured.")
+
+
+def _pinned(letter: str, one: Recipe, live: Recipe) -> Candidate | Absent:
+    why = _trouble(one)
+    if why:
+        return Absent(letter, one, why)
+    report = _heavy_report(one, letter) if kitchen.heavy(one.subject) else kitchen.report(one)
+    if report is None:
+        return Absent(letter, one, "it is being measured.")
+    how = {"batch": live.batch, "length": live.length, "threads": live.threads}
+    return Candidate(letter, one, report, milliseconds(replace(one, **how)))
+
+
+def _trouble(one: Recipe) -> str | None:
+    """Why a pinned setting cannot be measured beside the live one."""
+    if library.is_own(one.subject) and library.folder(one.subject, visitor.name()) is None:
+        return "its model is not here: bring the same files."
+    why = kitchen.trouble(one)
+    if why:
+        return f"{why}."
+    if not kitchen.known(one):
+        return "its criterion measures unit by unit: return to it once, and its numbers are known."
+    return None
+
+
+def _heavy_report(one: Recipe, letter: str) -> Report | None:
+    """What the worker has found so far, asked for beside the live setting. A page is not held up for it."""
+    found = orders.look(kitchen.job_part(one), "measure", panel=f"pin-{letter}").latest
+    return found if isinstance(found, Report) else None
+
+
+def milliseconds(recipe: Recipe) -> Spread | None:
+    """One input's forward pass, where this machine has measured it: really smaller where units went, else with zeros."""
+    truth = reality.known(recipe)
+    way = SMALLER if recipe.granularity in catalogue.UNITS else ZEROS
+    timed = truth.time(way, 1) if truth else None
+    return timed.milliseconds if timed else None
+
+
+def way(recipe: Recipe) -> tuple[str, ...]:
+    """How a setting was made, choice by choice, in words: always as many, so that candidates can be told apart."""
+    kind, by = catalogue.kind(recipe.granularity), catalogue.criteria()[recipe.criterion]
+    units = recipe.granularity in catalogue.UNITS
+    pooled = f", pooled by {choices.POOLS[recipe.pool]}" if units and not by.units else ""
+    compared = "" if ":" in recipe.granularity else catalogue.scopes(recipe.granularity)[recipe.scope].name
+    return (
+        model(recipe.subject), f"{kind.name}", f"{by.name}{pooled}", compared, findings.percent(recipe.amount),
+        _by_hand(recipe), _looked_at(recipe),
+    )  # fmt: skip
+
+
+def told_apart(known: Sequence[Candidate]) -> dict[str, tuple[str, ...]]:
+    """How each was made, by its letter. Where words cannot tell two apart (each has layers of its own, say), letters do."""
+    ways = {one.letter: way(one.recipe) for one in known}
+    alike = [letter for letter, one in ways.items() if list(ways.values()).count(one) > 1]
+    return {letter: (*one, f"as in {letter}" if letter in alike else "") for letter, one in ways.items()}
+
+
+def _by_hand(recipe: Recipe) -> str:
+    """What was said layer by layer or unit by unit; empty where nothing was."""
+    said = [(len(recipe.own_amounts()), "layer", "of its own", "of their own")]
+    said += [(len(recipe.gone), "unit", "taken out", "taken out"), (len(recipe.back), "unit", "put back", "put back")]
+    return ", ".join(f"{many} {one}{'s' * (many != 1)} {single if many == 1 else several}"
+                     for many, one, single, several in said if many)  # fmt: skip
+
+
+def _looked_at(recipe: Recipe) -> str:
+    """Seed, calibration and device, where they are not the usual ones."""
+    usual, said = Recipe(), []
+    if recipe.seed != usual.seed:
+        said.append(f"seed {recipe.seed}")
+    if recipe.calibration != usual.calibration:
+        said.append(f"calibrated on {recipe.calibration} data")
+    if recipe.floor != usual.floor:
+        said.append("no unit must stay")
+    if recipe.device != usual.device:
+        said.append(recipe.device)
+    return ", ".join(said)
+
+
+def model(name: str) -> str:
+    """A model's name as the menu says it."""
+    return (catalogue.subjects() | library.listed(visitor.name())).get(name, name)
+
+
+def setting(recipe: Recipe, *, beside: Recipe | None = None) -> str:
+    """A setting in one line; without the model where it is the same as `beside`'s."""
+    said = way(recipe)
+    return " · ".join(filter(None, said[1:] if beside is not None and beside.subject == recipe.subject else said))
+
+
+def sentence(live: Candidate, first: Candidate) -> str:
+    """The live setting against A, in one sentence."""
+    if to_pin(live.recipe) == to_pin(first.recipe):
+        return "The live setting is A itself: change something, and the two are compared everywhere."
+    if not same_samples(live.report, first.report):
+        return "The live setting was measured on other samples than A: their accuracies cannot be held against each other."
+    words = f"The live setting {_worth(live.report, first.report)}{_price(live, first)}"
+    pair = paired(live.report, first.report)
+    if pair is None:
+        return f"{words}."
+    return f"{words}: {pair.newly_wrong:,} of {pair.n:,} {pair.noun} newly wrong, {pair.newly_right:,} newly right."
+
+
+def _worth(live: Report, first: Report) -> str:
+    here, there = live.score, first.score
+    if here.correct is None:
+        return f"has {here.value / there.value:.2f} × A's {here.metric}"
+    points = round(100 * (here.value - there.value), 1)
+    if not points:
+        return f"has the same {here.metric} as A"
+    return f"is {abs(points):.1f} points {'above' if points > 0 else 'below'} A"
+
+
+def _price(live: Candidate, first: Candidate) -> str:
+    """What it has fewer or more of than A: parameters, where both are known."""
+    here, there = cost(live, "parameters"), cost(first, "parameters")
+    if not here or not there:
+        return ""
+    if here == there:
+        return " with as many parameters left"
+    less = here < there
+    return f" with {findings.percent(abs(1 - here / there))} {'fewer' if less else 'more'} parameters left"

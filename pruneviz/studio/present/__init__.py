@@ -1,0 +1,1 @@
+"""Present: the form before it, the five slides, and what is asked in the room."""

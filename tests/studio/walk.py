@@ -1,0 +1,188 @@
+"""A walk through the app: random actions, and a model in plain Python of what each does to one's Recipe and its history.
+
+The model shares no code with the bench: a list of what was, a list of what was undone, and the rules of the pages. Whoever
+drives the app does the same actions with widgets, and compares (`test_walk` here with AppTest, in `tests.browser` Chromium).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from pruneviz.query import from_query, to_pin, to_query
+from pruneviz.recipe import LOOKS, PINS, Recipe
+
+START = Recipe(subject="digits_mlp", amount=0.6)
+PAGES = ("slider", "weights", "anatomy", "compare")
+OFFERED = {
+    "criterion": ("magnitude", "gradient", "obd", "random"),
+    "scope": ("global", "layer", "lamp"),
+    "granularity": ("weight", "2:4", "neuron"),
+    "layer": ("fc1.weight", "fc2.weight", "fc3.weight"),
+    "shape": ("signed", "absolute"),
+    "axis": ("linear", "log"),
+}
+ON = {
+    "slider": ("criterion", "scope", "granularity", "amount"),
+    "weights": ("layer", "shape", "axis"),
+    "anatomy": (),
+    "compare": ("mark", "return", "unpin", "baseline"),
+}
+"""What can be done on a page, beside what can be done everywhere."""
+HISTORY = 100
+LONG = int(os.environ.get("PRUNEVIZ_WALK", 0))
+"""So many actions are walked where somebody asks for it; in CI fewer have to do."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing that a visitor does: its name, and of what or to what."""
+
+    name: str
+    value: object = None
+
+
+@dataclass
+class Model:
+    """Where a visitor should be: the page, the Recipe, those before it and those that were undone."""
+
+    recipe: Recipe = START
+    page: str = "slider"
+    past: list[Recipe] = field(default_factory=list)
+    future: list[Recipe] = field(default_factory=list)
+
+    def do(self, action: Action) -> None:
+        """What an action should come to."""
+        getattr(self, f"_{action.name}", self._field)(*((action.value,) if action.name in BY_NAME else (action,)))
+
+    def address(self) -> dict[str, str]:
+        return to_query(self.recipe)
+
+    def link(self) -> str:
+        return "&".join(f"{key}={value}" for key, value in self.address().items())
+
+    @property
+    def pinned(self) -> bool:
+        return to_pin(self.recipe) in self.recipe.pins
+
+    def _step(self, recipe: Recipe) -> None:
+        if recipe != self.recipe:
+            self.past, self.future = [*self.past, self.recipe][-HISTORY:], []
+            self.recipe = recipe
+
+    def _field(self, action: Action) -> None:
+        recipe = replace(self.recipe, **{action.name: action.value})
+        if action.name == "granularity":
+            recipe = replace(recipe, layer="", pick=-1, guess=-1)
+            if ":" in action.value:  # two of every four stay, of weights that are compared by no scope of one's choice
+                recipe = replace(recipe, amount=0.5)
+        if action.name == "layer":
+            recipe = replace(recipe, pick=-1)
+        self._step(_fitting(recipe))
+
+    def _go(self, page: str) -> None:
+        self.page = page
+
+    def _pin(self, _: object) -> None:
+        if not self.pinned and len(self.recipe.pins) < PINS:
+            self._step(replace(self.recipe, pins=(*self.recipe.pins, to_pin(self.recipe))))
+
+    def _unpin(self, at: int) -> None:
+        pins = list(self.recipe.pins)
+        del pins[at]
+        self._step(replace(self.recipe, pins=tuple(pins), marked=()))
+
+    def _baseline(self, at: int) -> None:
+        pins = list(self.recipe.pins)
+        pins.insert(0, pins.pop(at))
+        self._step(replace(self.recipe, pins=tuple(pins), marked=()))
+
+    def _return(self, at: int) -> None:
+        query = dict(pair.split("=", 1) for pair in self.recipe.pins[at].split("&"))
+        found, _ = from_query({key: value.replace("%3A", ":") for key, value in query.items()})
+        lost = () if found.granularity == self.recipe.granularity else ("layer", "pick", "guess")
+        self._step(replace(found, **{name: getattr(self.recipe, name) for name in LOOKS if name not in lost}))
+
+    def _mark(self, letter: str) -> None:
+        marked = [one for one in self.recipe.marked if one in (*"ABCDEFGH"[: len(self.recipe.pins)], "live")]
+        marked = [one for one in marked if one != letter] if letter in marked else [*marked, letter]
+        self.recipe = replace(self.recipe, marked=tuple(marked))  # a look, and no step
+
+    def _undo(self, _: object) -> None:
+        self.future.append(self.recipe)
+        self._arrive(self.past.pop())
+
+    def _redo(self, _: object) -> None:
+        self.past.append(self.recipe)
+        self._arrive(self.future.pop())
+
+    def _arrive(self, recipe: Recipe) -> None:
+        same = recipe.pins == self.recipe.pins
+        self.recipe = replace(recipe, marked=self.recipe.marked if same else recipe.marked)
+
+    def _reload(self, _: object) -> None:
+        self.past, self.future = [], []
+
+    def _open(self, _: object) -> None:
+        """The link in a fresh browser changes nothing here."""
+
+
+BY_NAME = ("go", "pin", "unpin", "baseline", "return", "mark", "undo", "redo", "reload", "open")
+
+
+def _fitting(recipe: Recipe) -> Recipe:
+    """Which of what was chosen a granularity knows, for the choices of this walk."""
+    if recipe.granularity == "neuron" and recipe.scope == "lamp":
+        recipe = replace(recipe, scope="global")
+    return recipe
+
+
+def actions(seed: int, count: int, *, scrub: bool, leave: bool) -> Iterator[tuple[Action, Model]]:
+    """Random actions, each with the model as it should be afterwards. `scrub` where the slider can be driven, `leave` where
+    pages can be reloaded and links opened elsewhere."""
+    chance, model = random.Random(seed), Model()
+    for _ in range(count):
+        action = _next(chance, model, scrub, leave)
+        model.do(action)
+        yield action, model
+
+
+def _next(chance: random.Random, model: Model, scrub: bool, leave: bool) -> Action:
+    """What somebody might do now: what is on this page, or everywhere."""
+    everywhere = ["go"] * 4 + ["undo"] * 3 * bool(model.past) + ["redo"] * 3 * bool(model.future)
+    everywhere += ["pin"] * 2 * (not model.pinned and len(model.recipe.pins) < PINS)
+    if leave:
+        everywhere += ["reload", "open"] * (chance.random() < 0.15)
+    here = [one for one in ON[model.page] for _ in range(2) if _possible(one, model, scrub)]
+    name = chance.choice(everywhere + here)
+    return Action(name, _value(chance, name, model))
+
+
+def _possible(name: str, model: Model, scrub: bool) -> bool:
+    pattern, pins = ":" in model.recipe.granularity, len(model.recipe.pins)
+    if name == "amount":
+        return scrub and not pattern
+    if name == "scope":
+        return not pattern
+    return {"mark": pins > 0, "return": pins > 0, "unpin": pins > 0, "baseline": pins > 1}.get(name, True)
+
+
+def _value(chance: random.Random, name: str, model: Model) -> object:
+    pins = len(model.recipe.pins)
+    if name == "go":
+        return chance.choice([page for page in PAGES if page != model.page])
+    if name == "amount":
+        return chance.randrange(20, 96) / 100
+    if name in ("unpin", "return"):
+        return chance.randrange(pins)
+    if name == "baseline":
+        return chance.randrange(1, pins)
+    if name == "mark":
+        return chance.choice([*"ABCDEFGH"[:pins], *(() if model.pinned else ("live",))])
+    if name not in OFFERED:
+        return None
+    shown = {"layer": model.recipe.layer or "fc2.weight"}.get(name, getattr(model.recipe, name))  # the largest layer
+    offered = [one for one in OFFERED[name] if one != "lamp" or model.recipe.granularity == "weight"]
+    return chance.choice([one for one in offered if one != shown])
