@@ -1,4 +1,4 @@
-"""The engine without a screen: evaluate, curve, export, time, inspect, doctor. JSON out; an error: one sentence, exit 2."""
+"""The engine without a screen: evaluate, curve, solve, report, python, export, time, … JSON out; an error: one sentence."""
 
 from __future__ import annotations
 

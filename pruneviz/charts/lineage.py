@@ -85,7 +85,7 @@ def _leaves(
         hovertext=[hover(one, by) for _, _, one in leaves], hovertemplate="%{hovertext}<extra></extra>",
         selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
         marker={
-            "color": differ, "colorscale": [[0, theme.FALL], [0.5, "#F7F7F7"], [1, theme.RISE]], "cmin": -most, "cmax": most,
+            "color": differ, "colorscale": [[0, theme.FALL], [0.5, theme.SIGNED_ZERO], [1, theme.RISE]], "cmin": -most, "cmax": most,
             "size": [14 + 14 * _size(one, candidates, by) for _, _, one in leaves], "opacity": 1,
             "line": {"color": theme.PIN, "width": widths},
         },

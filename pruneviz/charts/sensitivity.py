@@ -17,7 +17,7 @@ LONGEST = 22
 """Letters of a layer's name beside the map: on a telephone there are no more."""
 ROW, SQUARE = 34, 24
 """The height of a row and the edge of a square, in pixels: a thumb hits it."""
-CONTOUR = {"color": "#C2609A", "width": 3.5}
+CONTOUR = {"color": theme.INKS[2], "width": 3.5}
 
 
 def matrix(found: Sensitivity, own: Mapping[str, float], measure: str = "sparsity") -> Chart:
@@ -113,7 +113,7 @@ def _diamonds(found: Sensitivity, rows: Sequence[Row], own: Mapping[str, float])
     x = np.interp([amount for _, amount in here], stops, np.arange(-1, len(found.amounts) + 1))
     return go.Scatter(
         x=np.maximum(x, -0.6), y=[at for at, _ in here], mode="markers", hoverinfo="skip", name="the layer's own amount",
-        marker={"symbol": "diamond", "size": 11, "color": "#FFFFFF", "line": {"width": 2.5, "color": "#000000"}},
+        marker={"symbol": "diamond", "size": 11, "color": theme.ON_GROUND, "line": {"width": 2.5, "color": theme.PIN}},
     )  # fmt: skip
 
 

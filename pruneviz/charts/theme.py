@@ -19,6 +19,8 @@ MAGNITUDE = "cividis"
 SIGNED = "PRGn"
 RISE, FALL = "#9A6FB0", "#4C9A5A"
 """The two ends of purple-white-green, dark enough for a marker on white: a rise is purple, a fall is green."""
+SIGNED_ZERO = "#F7F7F7"
+"""The white between them, where nothing changed."""
 
 REMOVED_SOFT = "#F4D3BE"
 """What lies under the hatching of a large area."""

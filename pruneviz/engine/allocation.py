@@ -19,7 +19,7 @@ from pruneviz import allocation as records
 from pruneviz.allocation import Allocation, Setting
 from pruneviz.engine import batches, distortion, starts, unit_report
 from pruneviz.engine.budget import Budget
-from pruneviz.engine.clock import Clock
+from pruneviz.engine.clock import LONG, Clock
 from pruneviz.engine.halves import Judge, differ, half, thin
 from pruneviz.engine.measure import Workspace, never
 from pruneviz.engine.reality import Problems
@@ -195,7 +195,7 @@ class _Solver:
     def _time(self, counts: Mapping[str, np.ndarray]) -> None:
         """The times of all four, side by side; a word where they cannot be had."""
         try:
-            found = Clock(self._subject, self._budget).quartiles(counts)
+            found = Clock(self._subject, self._budget).quartiles(counts, LONG)
         except Problems as problem:
             self.found = replace(self.found, note=f"It could not be timed: {' '.join(str(problem).split())[:200]}.")
             return

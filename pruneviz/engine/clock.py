@@ -28,7 +28,7 @@ class Clock:
         self._subject, self._budget = subject, budget
         self._inputs = ways.inputs_of(subject, 1)
 
-    def quartiles(self, allocations: Mapping[str, np.ndarray], seconds: float = LONG) -> dict[str, Quartiles]:
+    def quartiles(self, allocations: Mapping[str, np.ndarray], seconds: float) -> dict[str, Quartiles]:
         """The time of each allocation's network, measured in turns."""
         works = {name: partial(ways.call, self._network(counts), self._inputs) for name, counts in allocations.items()}
         with torch.no_grad():

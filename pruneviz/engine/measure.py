@@ -101,8 +101,8 @@ class Workspace:
         return np.flatnonzero(run.outcomes.known & self._dense.outcomes.known)
 
     def named(self, at: np.ndarray) -> str:
-        """A name for the samples at these places, the first sixteen letters of a sha256: the same only where the data and the
-        samples are the same."""
+        """A name for the samples at these places, the first sixteen letters of a sha256: the same only where the data and
+        the samples are the same."""
         which = self._measured.numpy()[at].astype("<i8").tobytes()
         return hashlib.sha256((self.subject.data_sha256 or self.subject.sha256).encode() + which).hexdigest()[:16]
 

@@ -44,7 +44,9 @@ def part(recipe: Recipe, key: str = "as-python") -> None:
         with st.container(horizontal=True, key=f"{key}-download"):
             st.download_button("Script and files (.zip)", found.packed, file_name="prune.zip", mime="application/zip",
                                key=f"{key}-zip", on_click="ignore")  # fmt: skip
-        st.code(found.text, language="python", height=TALL)
+        # The frame scrolls, not the text: the frame holds a button, so a keyboard gets into it.
+        with st.container(height=TALL, key=f"{key}-text"):
+            st.code(found.text, language="python", wrap_lines=True)
 
 
 def _words(found: Offered) -> str:

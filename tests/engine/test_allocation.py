@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from pruneviz.allocation import applied
-from pruneviz.engine import allocation, evaluate, starts
+from pruneviz.engine import allocation, clock, evaluate, starts
 from pruneviz.engine.allocation import Effort, allowed
 from pruneviz.engine.budget import Budget
 from pruneviz.engine.halves import error
@@ -130,7 +130,9 @@ def test_one_layer_has_nobody_to_trade_with(tiny_subject):
     assert found.best.reporting.correct == 100
 
 
-def test_neurons_are_timed_where_milliseconds_are_asked_for(subject):
+def test_neurons_are_timed_where_milliseconds_are_asked_for(subject, monkeypatch):
+    monkeypatch.setattr(clock, "BRIEF", 0.01)
+    monkeypatch.setattr(clock, "HALVINGS", 2)
     recipe = replace(RECIPE, granularity="neuron", budget="ms")
     found = solved(subject, recipe, Effort(evaluations=25))
     settings = (found.dense, found.best, *found.peers)

@@ -62,8 +62,8 @@ def test_a_point_of_more_samples_takes_the_place_of_one_of_fewer_and_never_the_o
 
 
 def test_the_slider_is_told_which_points_are_of_fewer_samples():
-    line = panels._line(curve(point(0.0, 450, 500), point(0.5, 60, 64)), "one shot")
-    assert line.n == [500, 64] and panels._line(curve(point(0.0, 450, 500)), "one shot").n is None
+    line = panels.line(curve(point(0.0, 450, 500), point(0.5, 60, 64)), "one shot")
+    assert line.n == [500, 64] and panels.line(curve(point(0.0, 450, 500)), "one shot").n is None
     assert not panels.complete(curve(*(point(percent / 100, 60, 64) for percent in range(PERCENTS))))
     assert panels.complete(curve(*(point(percent / 100, 450, 500) for percent in range(PERCENTS))))
 
