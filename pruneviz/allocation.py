@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
+from pruneviz.intervals import ratio
 from pruneviz.recipe import Recipe
 from pruneviz.sensitivity import sign_test
 
 SOLVER, UNIFORM, GLOBAL = "solver", "uniform", "global"
 CURRENCIES = {"parameters": "parameters", "macs": "multiply-adds", "ms": "milliseconds"}
 """What is to become less, as a sentence says it."""
+KEEPS, KEEPS_NOT, CANNOT_TELL = "keeps", "does not keep", "cannot tell"
+"""Whether what was asked for is kept on the half that reports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +94,31 @@ class Allocation:
     def kept(self) -> float | None:
         """The share of the dense value that the half that reports still has; above 1 where it got better."""
         here, dense = self.best.reporting, self.dense.reporting
-        if here is None or dense is None or not dense.value or not here.value:
+        if here is None or dense is None or not dense.value or not (self.higher or here.value):
             return None
         return here.value / dense.value if self.higher else dense.value / here.value
+
+    @property
+    def kept_interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of `kept`: of what is right or wrong that of the ratio of pairs; else from the intervals of both
+        values, as if the samples were not the same, which is too wide rather than too narrow."""
+        here, dense = self.best.reporting, self.dense.reporting
+        if self.kept is None:
+            return None
+        if here.correct is not None and dense.correct is not None:
+            return ratio(dense.correct - self.dense.gains, self.dense.gains, self.dense.losses)
+        first, second = (here, dense) if self.higher else (dense, here)
+        ends = (first.interval[0], second.interval[1]), (first.interval[1], second.interval[0])
+        return tuple(one / other if other > 0 else math.inf for one, other in ends)
+
+    @property
+    def keeps(self) -> str:
+        """Whether the half that reports keeps what was asked for; empty until it was looked at."""
+        if self.kept_interval is None:
+            return ""
+        low, high = self.kept_interval
+        least = 1 - self.tolerance - 1e-12
+        return KEEPS if low >= least else KEEPS_NOT if high < least else CANNOT_TELL
 
 
 def trouble(recipe: Recipe) -> str:

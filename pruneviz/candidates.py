@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
+from pruneviz import intervals
 from pruneviz.recipe import Recipe
 from pruneviz.report import LayerReport, Report
 from pruneviz.truths import Spread
@@ -35,13 +37,15 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """One setting against another on the same held-out samples: percentage points gained, and what changed sides."""
+    """One setting against another on the same held-out samples: percentage points gained with the 95 % interval of the
+    paired difference (`intervals.paired`), and what changed sides."""
 
     points: float
     newly_wrong: int
     newly_right: int
     n: int
     noun: str
+    interval: tuple[float, float]
 
 
 def same_samples(one: Report, other: Report) -> bool:
@@ -60,7 +64,29 @@ def paired(report: Report, baseline: Report) -> Paired | None:
         return None
     right, before = (np.unpackbits(np.frombuffer(score.right, np.uint8), count=n).astype(bool) for score in (here, there))
     wrong, regained = int((before & ~right).sum()), int((~before & right).sum())
-    return Paired(100 * (here.value - there.value), wrong, regained, n, here.noun)
+    low, high = intervals.paired(int((before & right).sum()), wrong, regained, int((~before & ~right).sum()))
+    return Paired(100 * (here.value - there.value), wrong, regained, n, here.noun, (-100 * high, -100 * low))
+
+
+def surely(one: Report, other: Report) -> int:
+    """1 where one is better than the other at 95 %, -1 where it is worse, 0 where the two cannot be told apart.
+
+    By the interval of the paired difference; where single samples are not known of both, only if their own intervals do not
+    meet, which asks for more. Of other samples nothing is told.
+    """
+    if not same_samples(one, other):
+        return 0
+    pair = paired(one, other)
+    if pair is not None:
+        return (pair.interval[0] > 0) - (pair.interval[1] < 0)
+    (low, high), (other_low, other_high) = one.score.interval, other.score.interval
+    up = (low > other_high) - (high < other_low)
+    return up if one.score.correct is not None else -up
+
+
+def equal(one: Candidate, other: Candidate, by: str) -> bool:
+    """Whether two cost the same and measure the same: neither beats the other, and neither is worse."""
+    return cost(one, by) == cost(other, by) and one.report.score.value == other.report.score.value
 
 
 def cost(candidate: Candidate, by: str) -> float | None:
@@ -101,6 +127,34 @@ def _beats(one: Candidate, other: Candidate, by: str) -> bool:
     cheaper, dearer = cost(one, by) < cost(other, by), cost(one, by) > cost(other, by)
     good, bad = better(one.report, other.report), better(other.report, one.report)
     return not dearer and not bad and (cheaper or good)
+
+
+def within_chance(candidates: Sequence[Candidate], by: str) -> list[tuple[Candidate, Candidate]]:
+    """Pairs on which the front rests and whose metrics cannot be told apart: neighbours on it, of which the dearer one is
+    there only for its metric; and whoever lies behind it, with the best that beats it, unless one beats it surely."""
+    best = front(candidates, by)
+    found = [(one, two) for one, two in pairwise(best) if not equal(one, two, by) and not surely(two.report, one.report)]
+    for one in candidates:
+        over = [two for two in best if _beats(two, one, by)] if one not in best and cost(one, by) is not None else []
+        if over and not any(surely(two.report, one.report) > 0 for two in over):
+            found.append((over[-1], one))
+    return found
+
+
+def beside_live(found: Sequence[Candidate]) -> tuple[tuple[Candidate, ...], tuple[str, ...]]:
+    """Those that were measured on the samples of the live setting, and of each other one a sentence that says why it is
+    left out. None where the live setting is not among them."""
+    live = next((one for one in found if one.live), None)
+    if live is None:
+        return (), ()
+    same = tuple(one for one in found if same_samples(one.report, live.report))
+    why = "it was measured on other samples than this setting"
+    return same, tuple(left_out(one.letter, why) for one in found if one not in same)
+
+
+def left_out(letter: str, why: str) -> str:
+    """A sentence about a pinned setting that is not held against the others."""
+    return f"The pinned setting {letter} is not compared: {why}."
 
 
 def apart(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidate]]:

@@ -5,7 +5,7 @@ Plain records: it is gathered with a screen (`studio.present`) or without one (`
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +14,7 @@ from pruneviz import findings, verdict
 from pruneviz.recipe import Recipe
 from pruneviz.report import Curve, CurvePoint, Report
 from pruneviz.truths import SMALLER, ZEROS, Spread, Timed, Truth
-from pruneviz.verdict import BYTES, Verdict
+from pruneviz.verdict import BYTES, Row, Verdict
 
 if TYPE_CHECKING:
     from pruneviz.breakage import Breakage, Example
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 STEPS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.97, 0.99, 1.0)
 """The amounts that are named as one step more or less aggressive: closer together where the curve falls."""
+COUNTED = ("points", "worst")
+"""The limits on what is counted on held-out samples."""
 APART = 0.015
 """A step is at least so far from the setting itself."""
 
@@ -59,9 +61,9 @@ class Case:
 
     `model`, `criterion`, `scope` are names as the screen says them, `many` is what goes («filters»). `curve` is accuracy
     against amount, `baseline` random pruning's; both None at N:M. `candidates` are the pinned settings, A first, and the
-    live one last. `truth` is what was timed, None where nothing was. `link` opens this very setting again; `sources` and
-    `versions` are (name, hash or version). `coarse` says that the curve has fewer points than a percent has, and no more are
-    to come.
+    live one last; `left_out` says of each other pinned setting why it is not held against them. `truth` is what was timed,
+    None where nothing was. `link` opens this very setting again; `sources` and `versions` are (name, hash or version).
+    `coarse` says that the curve has fewer points than a percent has, and no more are to come.
     """
 
     recipe: Recipe
@@ -75,6 +77,7 @@ class Case:
     breakage: Breakage | None = None
     examples: tuple[Shown, ...] = ()
     candidates: tuple[Candidate, ...] = ()
+    left_out: tuple[str, ...] = ()
     truth: Truth | None = None
     verdict: Verdict = Verdict("", ())
     link: str = ""
@@ -113,10 +116,27 @@ def timed(truth: Truth | None, report: Report) -> Timed | None:
 
 
 def judged(recipe: Recipe, report: Report, breakage: Breakage | None, truth: Truth | None) -> Verdict:
-    """The verdict on a setting by the limits that its Recipe holds."""
+    """The verdict on a setting by the limits that its Recipe holds; what is counted on samples that may have chosen the
+    amounts says so."""
     weight, time = size(report), timed(truth, report)
     spread: Spread | None = time.milliseconds if time else None
-    return verdict.judge(recipe.limits, report, breakage, weight.stored if weight else None, spread)
+    found = verdict.judge(recipe.limits, report, breakage, weight.stored if weight else None, spread)
+    said = chosen(recipe, report.score.noun)
+    return replace(found, rows=tuple(_noted(row, said) for row in found.rows)) if said else found
+
+
+def _noted(row: Row, said: str) -> Row:
+    return replace(row, note=f"{row.note}; {said}") if row.limit in COUNTED and row.value is not None else row
+
+
+def chosen(recipe: Recipe, noun: str) -> str:
+    """What it means that layers have amounts of their own: whoever chose them may have looked at the very samples that are
+    reported, as the search does at one half of them. Empty where all follow one amount."""
+    own = len(recipe.overrides)
+    if not own:
+        return ""
+    layers = "1 layer" if own == 1 else f"{own:,} layers"
+    return f"own amounts in {layers}: if chosen on these {noun}, the other half (page Sensitivity) is the honest figure"
 
 
 def neighbours(case: Case) -> tuple[CurvePoint | None, CurvePoint | None]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pruneviz import findings, verdict
+from pruneviz import case as cases
+from pruneviz import findings, headlines, verdict
 from pruneviz.case import Case
 from pruneviz.truths import Spread, Timed
 from pruneviz.verdict import Row
@@ -125,7 +126,7 @@ def setting(case: Case) -> str:
     said = f"{findings.percent(case.share)} of the {case.many} removed by {case.criterion}{scope}"
     own, hand = len(recipe.own_amounts()), len(recipe.gone) + len(recipe.back)
     if own:
-        said += f", {own} {'layer' if own == 1 else 'layers'} by hand"
+        said += f", {own} {'layer with an amount of its' if own == 1 else 'layers with amounts of their'} own"
     if hand:
         said += f", {hand} of the {case.many} by hand"
     return f"{case.model}: {said}; {ONE_SHOT}."
@@ -143,8 +144,25 @@ def basis(case: Case) -> tuple[tuple[str, str], ...]:
         ("criterion looked at", looked),
         ("seed", str(report.seed)),
         ("hardware", case.hardware or report.device),
+        ("amounts", cases.chosen(case.recipe, score.noun)),
+        ("worst class", worst(case)),
+        ("timed on", timed_on(case) if case.truth else ""),
     )
-    return rows if not case.truth else (*rows, ("timed on", timed_on(case)))
+    return tuple((what, words) for what, words in rows if words)
+
+
+def worst(case: Case) -> str:
+    """What the class that loses most is worth: it was picked after the fact. Empty where no class loses, or there is one."""
+    row = headlines.worst_class(case.breakage)
+    many = len(case.breakage.classes) if case.breakage else 0
+    if row is None or many < 2:
+        return ""
+    value, ends = verdict.class_lost(row, many)
+    low, high = (f"{end:.1f}".replace("-", "−") for end in ends)
+    return (
+        f"picked after the fact among {many:,}: {value:.1f} points lost, {low} (corrected for that, Šidák 1967) to {high}, "
+        f"on {row.n:,} {case.report.score.noun}"
+    )
 
 
 def timed_on(case: Case) -> str:

@@ -1,7 +1,8 @@
 """Headlines: what the five slides say, computed from a Case. A word stands for a number only where it says the number.
 
 A word such as «half» is used within a point of it, with «about» unless it is exact; else the percentage stands there. «No
-measurable cost» is said only where the paired interval contains zero, and with the number of samples that could not tell.
+measurable cost» is said only where the paired interval contains zero and ends within a point, and with the number of samples
+that could not tell; where it ends further out, how much may be lost is said instead.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 NEAR = 0.01
 """A word may stand for a share within a point of it."""
 FRACTIONS = {1 / 4: "a quarter", 1 / 3: "a third", 1 / 2: "half", 2 / 3: "two thirds", 3 / 4: "three quarters"}
+SMALL = 1.0
+"""A cost is called none that can be measured where its interval contains zero and ends within so many points lost."""
 VAGUE = 5.0
 """An interval that reaches to so many points lost says nothing about harmlessness, even where it contains zero."""
 TOPICS = ("the decision", "the trade-off", "what was removed", "who is affected", "confidence and limits")
@@ -60,7 +63,9 @@ def cost(report: Report) -> str:
         return f"{said} {seen} are too few to {'be sure' if lost > 0 else 'rule one out'}"
     if not score.newly_wrong and not score.newly_right:
         return f"turns none of {seen} wrong"
-    return f"has no measurable cost on {seen}"
+    if high <= SMALL:
+        return f"has no measurable cost on {seen}"
+    return f"costs at most {points(high)} of accuracy (95%, {seen})"
 
 
 def points(value: float) -> str:
@@ -138,13 +143,22 @@ def affected(case: Case) -> str:
     worst = worst_class(found)
     if worst is None:
         return f"{flips[:1].upper()}{flips[1:]}."
-    return f"«{worst.name}» loses most: {worst.dense_correct:,} of {worst.n:,} right before, {worst.correct:,} now; {flips}."
+    many, counts = len(found.classes), f"{worst.dense_correct:,} of {worst.n:,} right before, {worst.correct:,} now"
+    if many < 2:
+        return f"«{worst.name}» loses: {counts}; {flips}."
+    return f"«{worst.name}» loses most of {many:,} classes ({chance(worst, many)}): {counts}; {flips}."
 
 
 def worst_class(breakage: Breakage | None) -> ClassRow | None:
-    """The class that loses most; None where none loses anything."""
+    """The class that loses most; None where none loses anything, and where all have too few samples to say so."""
     worst = breakage.worst if breakage else None
-    return worst if worst and worst.points > 0 else None
+    return worst if worst and worst.points > 0 and not breakage.scarce else None
+
+
+def chance(worst: ClassRow, many: int) -> str:
+    """What it is worth that a class is the worst of so many: it was picked after the fact, and may have lost by chance."""
+    _, (low, _) = verdict.class_lost(worst, many)
+    return f"picked after the fact, {'beyond chance' if low > 0 else 'perhaps by chance'}"
 
 
 def _turn(count: int, of: str = "") -> str:

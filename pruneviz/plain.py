@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 LONGEST = 256
-_MARKDOWN = str.maketrans({sign: f"\\{sign}" for sign in "\\`*_{}[]()<>#+-!|~$:^&=\"'"})
+_MARKDOWN = str.maketrans({sign: f"\\{sign}" for sign in "\\`*_{}[]()<>#+-!|~$:^&="})
 
 
 def one_line(text: object, most: int = LONGEST) -> str:

@@ -49,6 +49,7 @@ SHORT = {
     "threads": "threads",
     "pins": "pin",
     "marked": "sel",
+    "held_against": "cost",
     "example": "x",
     "group": "cls",
     "attribution": "attr",
@@ -75,6 +76,7 @@ _OFFERED = {
     "axis": ("linear", "log"),
     "attribution": ("saliency", "integrated-gradients", "occlusion"),
     "budget": ("parameters", "macs", "ms"),
+    "held_against": ("parameters", "macs", "ms"),
 }
 
 _LISTS = ("spared", "gone", "back", "files", "pins", "marked", "hidden")

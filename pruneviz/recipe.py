@@ -58,9 +58,11 @@ class Recipe:
     length: int = 0
     threads: int = 0
     # What it is compared with: pinned settings, each as the query of its own link; the first is the baseline, A. `marked`
-    # are those that are selected everywhere at once, by their letter; the live setting is «live».
+    # are those that are selected everywhere at once, by their letter; the live setting is «live». `held_against` is the cost
+    # that candidates are compared by.
     pins: tuple[str, ...] = ()
     marked: tuple[str, ...] = ()
+    held_against: str = "parameters"
     # What breaks: one held-out example, one class, and how its pixels are weighed.
     example: int = -1
     group: int = -1
@@ -143,6 +145,7 @@ LOOKS = (
     "threads",
     "pins",
     "marked",
+    "held_against",
     "example",
     "group",
     "attribution",

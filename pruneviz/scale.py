@@ -12,12 +12,14 @@ from dataclasses import dataclass
 class Result:
     """One reported result: the fraction that is gone, and the score that is left, as printed.
 
-    `score` is None where a source says in words what it does not say in a number; `said` then has the words.
+    `score` is None where a source prints none; `said` then has its words, and `up_to` the share of the dense score that is
+    kept at most, where it says only that.
     """
 
     sparsity: float
     score: float | None
     said: str = ""
+    up_to: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +35,16 @@ class Source:
 class Study:
     """One published model: what is commonly taught of it, and what its paper reports.
 
-    `gone` says what the sparsity is a share of, `dense` is the score before pruning in `metric`, `how` what was done to it;
-    `taught` may have a place on the chart, `often` says it in words. `papers[pair]` is the result that it is joined to.
+    `gone` says what the sparsity is a share of, `dense` is the score before pruning in `metric`, None where none is printed;
+    `how` says what was done to it. `taught` may have a place on the chart, `often` says it in words. `papers[pair]` is the
+    result that it is joined to.
     `controls` are other ways under the same conditions: what the result has to be compared with.
     """
 
     name: str
     gone: str
     metric: str
-    dense: float
+    dense: float | None
     how: str
     often: str
     reports: str
@@ -52,8 +55,8 @@ class Study:
     controls: tuple[Result, ...] = ()
 
     def share(self, result: Result) -> float | None:
-        """The share of the dense score that a result keeps; it may be above 1."""
-        return None if result.score is None else result.score / self.dense
+        """The share of the dense score that a result keeps, or keeps at most; it may be above 1. None where nobody says."""
+        return result.up_to if result.score is None or self.dense is None else result.score / self.dense
 
     @property
     def beaten(self) -> bool:
@@ -142,19 +145,19 @@ RESNET = Study(
 LAYERS = Study(
     name="BERT, layers",
     gone="parameters",
-    metric="GLUE score, %",
-    dense=100.0,
+    metric="GLUE score",
+    dense=None,
     how="layers dropped, then fine-tuned",
     often="Every other layer can go, for 30% less time.",
     reports="BERT and its kin, up to 40% smaller, keep up to 98% of their GLUE score; the lower layers matter most.",
-    papers=(Result(0.40, 98.0, "up to so much of both"),),
+    papers=(Result(0.40, None, "up to 40% smaller, up to 98% kept", up_to=0.98),),
     source=SAJJAD,
 )
 HEADS = Study(
     name="Heads, two models",
     gone="heads",
     metric="no score given",
-    dense=100.0,
+    dense=None,
     how="pruned after training, no retraining",
     often="20 to 40% of BERT's attention heads can go at little loss.",
     reports="These are two models: up to 20% of the heads of a large translation Transformer and 40% of BERT's go without a "
@@ -189,6 +192,6 @@ def farthest(share: float) -> tuple[Study, Result]:
         (study, result)
         for study in STUDIES
         for result in study.papers
-        if "weights" in study.gone and result.score is not None and result.score / study.dense >= share
+        if "weights" in study.gone and (study.share(result) or 0) >= share
     ]
     return max(found, key=lambda pair: pair[1].sparsity)

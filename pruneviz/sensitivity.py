@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from pruneviz import intervals
+
 POINT = 0.01
 """One point: a hundredth of the accuracy scale; of a loss-like metric, one hundredth more of it."""
 CHANCE = 0.05
 """A difference is called one where chance explains it in fewer than one of twenty samples."""
 
 ROBUST, FRAGILE, FIXED, OPEN = "robust", "fragile", "cannot be pruned", "not measured yet"
+UNTOLD = "cannot tell"
+"""What is said of a layer that neither loses a point for sure nor keeps within one for sure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +112,38 @@ class Sensitivity:
         """Whether a cell loses a point, and by more than chance explains."""
         return self.lost(cell) >= POINT - 1e-12 and certain(cell)
 
+    def between(self, cell: Cell) -> tuple[float, float]:
+        """The 95 % interval of what a cell loses, in the unit of `lost`: of the paired difference where samples are right or
+        wrong (`intervals.paired`); of a loss-like metric by the standard error of the mean rise. Of any other metric only
+        its own interval is known: then as far to either side as that is wide, which is further than need be."""
+        if self.higher and self.shares:
+            right, wrong = round(cell.dense * cell.n), cell.newly_wrong
+            return intervals.paired(right - wrong, wrong, cell.newly_right, cell.n - right - cell.newly_right)
+        lost = self.lost(cell)
+        if self.higher:
+            wide = cell.interval[1] - cell.interval[0]
+            return lost - wide, lost + wide
+        low, high = ((1 + lost) * math.exp(side * intervals.Z * cell.error) - 1 for side in (-1, 1))
+        return low, high
+
+    def holds(self, cell: Cell) -> bool:
+        """Whether a cell keeps within a point for sure: the worse end of its interval lies there."""
+        return self.between(cell)[1] <= POINT + 1e-12
+
     def breaks(self, row: Row) -> float | None:
         """The least measured amount at which a row loses a point; None where it never does."""
         return next((cell.amount for cell in row.cells if self.loses(cell)), None)
 
     def state(self, row: Row) -> str:
-        """Robust, fragile, cannot be pruned; or not measured yet, where nothing is lost so far and amounts are missing."""
+        """Fragile where a point is lost for sure, robust where every amount keeps within one for sure, else it cannot be
+        told; cannot be pruned; or not measured yet, where nothing is lost so far and amounts are missing."""
         if row.reason:
             return FIXED
         if self.breaks(row) is not None:
             return FRAGILE
-        return ROBUST if len(row.cells) == len(self.amounts) else OPEN
+        if len(row.cells) < len(self.amounts):
+            return OPEN
+        return ROBUST if all(map(self.holds, row.cells)) else UNTOLD
 
 
 def certain(cell: Cell) -> bool:

@@ -56,6 +56,8 @@ def answer(recipe: Recipe, found: Allocation) -> dict[str, Any]:
         "whole": found.whole,
         "saved": found.saved,
         "kept": found.kept,
+        "kept_interval": found.kept_interval and [end if _finite(end) else None for end in found.kept_interval],
+        "keeps": found.keeps,
         "started": found.started,
         "evaluations": found.tried,
         "dense": _setting(found.dense),

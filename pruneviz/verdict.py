@@ -5,12 +5,12 @@ Nobody can tell where the 95 % interval of what was measured crosses the limit, 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pruneviz.report import Report, wilson
+from pruneviz.intervals import Z, deviations, each_of, paired
+from pruneviz.report import Report
 
 if TYPE_CHECKING:
     from pruneviz.breakage import Breakage, ClassRow
@@ -31,8 +31,8 @@ BYTES = 4
 @dataclass(frozen=True, slots=True)
 class Row:
     """One limit beside what was measured. `value` is None where nothing was; `interval` is of 95 % for points, the
-    quartiles for milliseconds, and None where the value is exact. `note` says what the number rests on, or why it is none;
-    `so_far`, that more samples are to come.
+    quartiles for milliseconds, and None where the value is exact; of the worst class its lower end is corrected for the
+    pick. `note` says what the number rests on, or why it is none; `so_far`, that more samples are to come.
     """
 
     limit: str
@@ -75,38 +75,6 @@ def judge(
     return Verdict(next((word for word in (MISSES, CANNOT_TELL, MEETS) if word in said), ""), tuple(rows))
 
 
-def paired(both: int, wrong: int, right: int, neither: int) -> tuple[float, float]:
-    """The 95 % interval of the share lost, (wrong − right) / n, where the same n samples were judged twice.
-
-    `both` were right before and after, `wrong` turned wrong, `right` turned right, `neither` was right either time. Square
-    and add of the two Wilson score intervals, with the correlation φ of the two judgements, corrected for continuity
-    (Newcombe 1998, Statistics in Medicine 17: 2635-2650, method 10):
-
-        L = θ − √(dl₁² − 2φ·dl₁·du₂ + du₂²),  U = θ + √(du₁² − 2φ·du₁·dl₂ + dl₂²),  dl = p − l,  du = u − p.
-    """
-    n = both + wrong + right + neither
-    before, after = both + wrong, both + right
-    (low_1, up_1), (low_2, up_2) = wilson(before, n), wilson(after, n)
-    first, second, phi = before / n, after / n, _correlation(both, wrong, right, neither)
-    lost = (wrong - right) / n
-    down = _together(first - low_1, up_2 - second, phi)
-    up = _together(up_1 - first, second - low_2, phi)
-    return max(-1.0, lost - down), min(1.0, lost + up)
-
-
-def _correlation(both: int, wrong: int, right: int, neither: int) -> float:
-    """φ of the two judgements, its numerator ad − bc lessened by n / 2 where it is positive; 0 where a margin is empty."""
-    margins = (both + wrong) * (right + neither) * (both + right) * (wrong + neither)
-    if not margins:
-        return 0.0
-    cross, n = both * neither - wrong * right, both + wrong + right + neither
-    return (max(0.0, cross - n / 2) if cross > 0 else cross) / math.sqrt(margins)
-
-
-def _together(one: float, other: float, phi: float) -> float:
-    return math.sqrt(max(0.0, one * one - 2 * phi * one * other + other * other))
-
-
 def lost(report: Report) -> tuple[float, tuple[float, float]] | None:
     """Points of accuracy lost, and their 95 % interval; a gain is negative. None where nothing is right or wrong."""
     score = report.score
@@ -118,14 +86,21 @@ def lost(report: Report) -> tuple[float, tuple[float, float]] | None:
     return 100 * (score.dense_correct - score.correct) / score.n, (100 * low, 100 * high)
 
 
-def class_lost(row: ClassRow) -> tuple[float, tuple[float, float]]:
-    """Points lost by one class, and their 95 % interval."""
-    low, high = _lost(row.n, row.dense_correct, row.newly_wrong, row.newly_right)
-    return 100 * (row.dense_correct - row.correct) / row.n, (100 * low, 100 * high)
+def class_lost(row: ClassRow, of: int = 1) -> tuple[float, tuple[float, float]]:
+    """Points lost by one class, and an interval from the lower end that holds for all `of` classes together 95 times of 100
+    to the upper end of the class's own 95 % interval.
+
+    That the worst class lost too much is said after looking at all of them, so the lower end is corrected (`each_of`). That
+    every class lost little enough needs every class's own interval, and no correction: an intersection-union test (Berger
+    1982, Technometrics 24: 295-300).
+    """
+    own = _lost(row.n, row.dense_correct, row.newly_wrong, row.newly_right)
+    wide = own if of < 2 else _lost(row.n, row.dense_correct, row.newly_wrong, row.newly_right, deviations(each_of(of)))
+    return 100 * (row.dense_correct - row.correct) / row.n, (100 * wide[0], 100 * own[1])
 
 
-def _lost(n: int, before: int, wrong: int, right: int) -> tuple[float, float]:
-    return paired(before - wrong, wrong, right, n - before - right)
+def _lost(n: int, before: int, wrong: int, right: int, z: float = Z) -> tuple[float, float]:
+    return paired(before - wrong, wrong, right, n - before - right, z)
 
 
 def _points(report: Report, allowed: float) -> Row:
@@ -144,25 +119,27 @@ def _worst(report: Report, breakage: Breakage | None, allowed: float) -> Row:
     if not rows:
         why = "not measured" if report.score.correct is not None else "this model has no classes that can be right or wrong"
         return _unknown("worst", allowed, why)
-    found = {row.name: class_lost(row) for row in rows}
-    name = max(found, key=lambda one: (found[one][0], found[one][1]))
-    count = next(row.n for row in rows if row.name == name)
+    found = [(*class_lost(row, len(rows)), row) for row in rows]
+    said = [_against(interval, allowed) if report.removed else MEETS for _, interval, _ in found]
     partial = report.score.partial or breakage.partial
-    word = CANNOT_TELL if partial else _all_against(report, [interval for _, interval in found.values()], allowed)
-    words = f"points lost by «{name}», the worst of {len(rows):,} classes"
-    note = (
-        f"95% interval of the paired difference on {count:,} {report.score.noun}{' so far' * partial}; the worst is picked "
-        f"after the fact, so that part of its loss may be chance, and the limit binds every class"
+    # The limit binds every class: it is kept where no class reaches beyond it, missed where one lies beyond.
+    word = CANNOT_TELL if partial else next(one for one in (MISSES, CANNOT_TELL, MEETS) if one in said)
+    among = [one for one, here in zip(found, said, strict=True) if word != MISSES or here == MISSES]
+    value, interval, worst = max(among, key=lambda one: one[:2])
+    sure = " that lie beyond the limit for sure" if value < max(one[0] for one in found) else ""
+    words = f"points lost by «{worst.name}», the worst of {len(among if sure else rows):,} classes{sure}"
+    return Row("worst", words, value, interval, allowed, word, _picked(worst, report, len(rows), partial), partial)
+
+
+def _picked(worst: ClassRow, report: Report, many: int, partial: bool) -> str:
+    """What the number of the worst class rests on: it is picked after the fact, and the lower end makes up for that."""
+    seen = f"95% interval of the paired difference on {worst.n:,} {report.score.noun}{' so far' * partial}"
+    if many < 2:
+        return seen
+    return (
+        f"{seen}; the worst is picked after the fact, so that part of its loss may be chance: its lower end is that of a "
+        f"{100 * each_of(many):.4g}% interval, corrected for {many:,} classes (Šidák 1967), and the limit binds every class"
     )
-    return Row("worst", words, *found[name], allowed, word, note, partial)
-
-
-def _all_against(report: Report, intervals: list[tuple[float, float]], allowed: float) -> str:
-    """The limit binds every class: it is kept where no class's interval reaches beyond it, missed where one lies beyond."""
-    if not report.removed:
-        return MEETS
-    said = [_against(interval, allowed) for interval in intervals]
-    return next(word for word in (MISSES, CANNOT_TELL, MEETS) if word in said)
 
 
 def _megabytes(report: Report, megabytes: float | None, allowed: float) -> Row:

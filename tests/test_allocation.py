@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pruneviz.allocation import Allocation, Half, Setting, applied, short, trouble
+from pruneviz.allocation import CANNOT_TELL, KEEPS, KEEPS_NOT, Allocation, Half, Setting, applied, short, trouble
 from pruneviz.query import from_query, to_query
 from pruneviz.recipe import Recipe
 
@@ -37,6 +40,67 @@ def test_what_cannot_be_shared_out_is_refused_in_a_sentence():
     assert "same share" in trouble(Recipe(granularity="2:4", amount=0.5))
     assert "save no time" in trouble(Recipe(budget="ms"))
     assert not trouble(Recipe(budget="macs")) and not trouble(Recipe(granularity="filter", budget="ms"))
+
+
+def reported(both: int, wrong: int, right: int, neither: int) -> Allocation:
+    """A search that is done, from what the half that reports says: before and after, sample by sample."""
+    n = both + wrong + right + neither
+    halves = [Half(n, one, one / n, (0.0, 1.0), 0.3) for one in (both + wrong, both + right)]
+    dense = Setting("dense", (), 40, choosing=halves[0], reporting=halves[0], gains=wrong, losses=right)
+    best = Setting("solver", (("a", 0.5),), 20, choosing=halves[1], reporting=halves[1])
+    layers = (("a", "a", 40),)
+    return Allocation(
+        layers,
+        0.02,
+        "parameters",
+        40,
+        dense,
+        best,
+        0.8,
+        "accuracy",
+        "images",
+        "weight",
+        complete=True,
+        tried=9,
+        started="erk",
+    )
+
+
+KEPT = {
+    (980, 2, 4, 14): KEEPS,
+    (240, 5, 2, 3): CANNOT_TELL,
+    (200, 45, 2, 3): KEEPS_NOT,
+    (0, 20, 0, 0): KEEPS_NOT,
+}
+"""Both, wrong, right and neither of the half that reports, and whether 98 % are kept there."""
+
+
+@pytest.mark.parametrize(("counts", "word"), KEPT.items())
+def test_what_was_asked_for_is_kept_or_not_or_nobody_can_tell(counts, word):
+    found = reported(*counts)
+    low, high = found.kept_interval
+    assert found.keeps == word and low <= found.kept + 1e-9 and found.kept <= high
+
+
+def test_a_lucky_answer_is_rarely_said_to_keep_what_it_does_not():
+    """Of 250 images 245 were right, and the answer keeps a little less than 98 % of them: «keeps» is wrong."""
+    chance = np.random.default_rng(3)
+    drawn = chance.multinomial(250, (0.95, 0.03, 0.008, 0.012), size=400)
+    words = [reported(*map(int, one)).keeps for one in drawn]
+    assert words.count(KEEPS) / len(words) <= 0.05
+
+
+def test_of_a_loss_the_intervals_of_both_decide_and_nothing_before_the_other_half_was_seen():
+    """Perplexity 10 (9.9 to 10.1) and 10.05 (10 to 10.1): at worst 9.9 / 10.1 = 98.02 % is kept."""
+    dense, best = (
+        Setting(name, (), 1, reporting=Half(50, None, value, ends, 2.3))
+        for name, value, ends in (("dense", 10.0, (9.9, 10.1)), ("solver", 10.05, (10.0, 10.1)))
+    )
+    found = Allocation((), 0.02, "macs", 2, dense, best, 9, "perplexity", "tokens", "weight", complete=True, higher=False)
+    assert found.kept_interval == pytest.approx((9.9 / 10.1, 10.1 / 10)) and found.keeps == KEEPS
+    assert replace(found, tolerance=0.01).keeps == CANNOT_TELL and replace(found, tolerance=0.0).keeps == CANNOT_TELL
+    unseen = replace(found, best=replace(best, reporting=None), complete=False)
+    assert unseen.kept_interval is None and unseen.keeps == ""
 
 
 def test_p_is_mcnemars_two_sided_and_a_tie_is_one():

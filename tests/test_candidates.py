@@ -9,7 +9,21 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pruneviz.candidates import Candidate, apart, cost, front, layers, paired, same_samples, shared, tree
+from pruneviz import intervals
+from pruneviz.candidates import (
+    Candidate,
+    apart,
+    beside_live,
+    cost,
+    front,
+    layers,
+    paired,
+    same_samples,
+    shared,
+    surely,
+    tree,
+    within_chance,
+)  # fmt: skip
 from pruneviz.recipe import Recipe
 from pruneviz.report import Cost, LayerReport, Report, Score, wilson
 from pruneviz.truths import Spread
@@ -42,6 +56,63 @@ def test_two_settings_are_held_against_each_other_sample_by_sample():
     assert (found.newly_wrong, found.newly_right, found.n) == (2, 1, 10) and round(found.points, 9) == -10
     back = paired(report(), report(other))
     assert (back.newly_wrong, back.newly_right) == (1, 2)
+
+
+def sides(both: int, wrong: int, right: int, neither: int) -> tuple[Report, Report]:
+    """A setting and the one it is held against, from how many samples were right of both, of one, of neither."""
+    before = (True,) * (both + wrong) + (False,) * (right + neither)
+    after = (True,) * both + (False,) * wrong + (True,) * right + (False,) * neither
+    return report(after), report(before)
+
+
+@given(*[st.integers(0, 60)] * 4)
+def test_a_difference_has_the_interval_of_pairs_and_is_told_only_where_it_leaves_out_none(both, wrong, right, neither):
+    if not both + wrong + right + neither:
+        return
+    now, then = sides(both, wrong, right, neither)
+    pair, (low, high) = paired(now, then), intervals.paired(both, wrong, right, neither)
+    assert pair.interval == (-100 * high, -100 * low) and pair.interval[0] <= pair.points + 1e-9
+    assert pair.points <= pair.interval[1] + 1e-9
+    assert surely(now, then) == -surely(then, now) == (high < 0) - (low > 0)
+    assert surely(now, then) in (0, np.sign(right - wrong))
+
+
+def test_seven_samples_of_five_hundred_are_no_certain_difference_and_forty_are():
+    """12 wrong and 5 right: an interval that holds 0. 45 and 5: one that does not."""
+    assert surely(*sides(470, 12, 5, 13)) == 0 and surely(*sides(440, 45, 5, 10)) == -1
+    assert surely(report(samples="there"), report()) == 0
+
+
+def test_where_single_samples_are_unknown_two_are_told_apart_only_by_intervals_that_do_not_meet():
+    def share(low: float, high: float) -> Report:
+        found = report(samples="")
+        return replace(found, score=replace(found.score, interval=(low, high)))
+
+    assert [surely(share(*ends), share(0.5, 0.7)) for ends in ((0.71, 0.8), (0.6, 0.8), (0.2, 0.49))] == [1, 0, -1]
+    lower = [replace(one, score=replace(one.score, correct=None)) for one in (share(1, 2), share(3, 4))]
+    assert surely(*lower) == 1  # a perplexity is better where it is lower
+
+
+def of_many(letter: str, right: int, left: int, n: int = 1000) -> Candidate:
+    return Candidate(letter, Recipe(), report((True,) * right + (False,) * (n - right), left))
+
+
+def test_chance_is_named_where_the_front_rests_on_it():
+    """B is the smaller one, and A the better by far: no chance. By 2 of 1,000 it may be. Of equals nothing is claimed."""
+    assert within_chance([of_many("A", 900, 80), of_many("B", 700, 20)], "parameters") == []
+    near = [of_many("A", 902, 80), of_many("B", 900, 20)]
+    assert within_chance(near, "parameters") == [(near[1], near[0])]
+    behind = [of_many("A", 902, 20), of_many("B", 900, 80), of_many("C", 600, 80)]
+    assert within_chance(behind, "parameters") == [(behind[0], behind[1])]
+    assert within_chance([of_many("A", 900, 20), of_many("B", 900, 20)], "parameters") == []
+
+
+def test_what_was_measured_on_other_samples_is_left_out_and_why_is_said():
+    known = [candidate("A"), candidate("B", samples="there"), candidate("live")]
+    same, others = beside_live(known)
+    assert [one.letter for one in same] == ["A", "live"]
+    assert others == ("The pinned setting B is not compared: it was measured on other samples than this setting.",)
+    assert beside_live(known[:2]) == ((), ())
 
 
 def test_other_samples_are_not_compared():

@@ -43,7 +43,9 @@ def test_the_decision_states_the_reports_own_numbers(counts, removed):
     lost, (low, high) = verdict.lost(made)
     assert headlines.in_words(removed / 1000) in said
     assert ("half" in said) == (490 <= removed <= 510)
-    assert "no measurable cost" not in said or (low <= 0 <= high and f"{sum(counts):,} images" in said)
+    assert "no measurable cost" not in said or (low <= 0 <= high <= 1 and f"{sum(counts):,} images" in said)
+    most = re.search(r"costs at most ([\d.]+) points? of accuracy \(95%, ", said)
+    assert not most or (low <= 0 and 1 < high < 5 and abs(float(most[1]) - high) <= 0.05 + 1e-9)
     found = re.search(r"(costs|gains) (less than )?([\d.]+) points?", said)
     if found:
         stated = float(found[3]) * (1 if found[1] == "costs" else -1)
@@ -57,7 +59,8 @@ def test_the_decision_states_the_reports_own_numbers(counts, removed):
     [
         ((450, 40, 2, 8), "Removing 80% of the weights costs 7.6 points of accuracy."),
         ((400, 2, 40, 58), "Removing 80% of the weights gains 7.6 points of accuracy."),
-        ((480, 3, 2, 15), "Removing 80% of the weights has no measurable cost on 500 images."),
+        ((950, 3, 2, 45), "Removing 80% of the weights has no measurable cost on 1,000 images."),
+        ((450, 22, 13, 15), "Removing 80% of the weights costs at most 4.3 points of accuracy (95%, 500 images)."),
         ((480, 0, 0, 20), "Removing 80% of the weights turns none of 500 images wrong."),
         ((24, 2, 1, 3), "Removing 80% of the weights costs 3.3 points of accuracy, though 30 images are too few to be sure"),
         ((24, 1, 1, 4), "Removing 80% of the weights shows no cost, but 30 images are too few to rule one out"),
@@ -65,6 +68,16 @@ def test_the_decision_states_the_reports_own_numbers(counts, removed):
 )
 def test_decisions(counts, said):
     assert headlines.decision(case(report(score(*counts)))) == f"{said.removesuffix('.')}."
+
+
+@given(some.integers(100, 3000), some.floats(0, 0.1), some.floats(0, 0.1))
+def test_no_cost_is_claimed_of_a_setting_that_may_lose_a_point(n, wrong, right):
+    turned = round(wrong * n), round(right * n)
+    made = report(score(n - sum(turned) - n // 50, *turned, n // 50))
+    lost, (low, high) = verdict.lost(made)
+    said = headlines.cost(made)
+    assert ("no measurable cost" in said) == (low <= 0 <= high <= 1 and sum(turned) > 0)
+    assert ("at most" in said) == (low <= 0 and 1 < high < 5 and sum(turned) > 0) and (lost <= 1 or "cost" in said)
 
 
 def test_what_is_not_removed_and_what_is_not_complete_is_said():
@@ -104,8 +117,15 @@ def test_who_is_affected_has_a_name_and_counts():
     found = breakage((40, 10, 0, 0), (48, 1, 1, 0))
     made = case(report(score(88, 11, 1, 0)), broken=found)
     assert headlines.affected(made) == (
-        "«class 0» loses most: 50 of 50 right before, 40 now; 11 of 100 images turn wrong, 1 turns right."
+        "«class 0» loses most of 2 classes (picked after the fact, beyond chance): 50 of 50 right before, "
+        "40 now; 11 of 100 images turn wrong, 1 turns right."
     )
+    unsure = case(report(score(97, 3, 0, 0)), broken=breakage((48, 2, 0, 0), (49, 1, 0, 0)))
+    assert "«class 0» loses most of 2 classes (picked after the fact, perhaps by chance)" in headlines.affected(unsure)
+    few = case(report(score(7, 3, 0, 0)), broken=breakage((3, 2, 0, 0), (4, 1, 0, 0)))
+    assert headlines.affected(few) == "3 of 10 images turn wrong, none turns right." and not facts.worst(few)
+    alone = case(report(score(40, 10, 0, 0)), broken=breakage((40, 10, 0, 0)))
+    assert headlines.affected(alone).startswith("«class 0» loses: 50 of 50") and not facts.worst(alone)
     nobody = case(report(score(90, 0, 0, 10)), broken=breakage((45, 0, 0, 5), (45, 0, 0, 5)))
     assert headlines.affected(nobody) == "Nobody on this data: not one of 100 images changes sides."
     assert headlines.affected(case(report(score(90, 1, 0, 9)))) == "1 of 100 images turns wrong, none turns right."
@@ -144,10 +164,39 @@ def test_times_are_less_more_or_the_same():
         assert facts.gain(Timed("smaller", 1, here, ratio, peer)) == said
 
 
+def test_the_worst_class_is_told_with_what_its_pick_is_worth():
+    """10 of 50 lost: the lower end of one class of ten lies further out than that of one class alone."""
+    row = (40, 10, 0, 0)
+    two, ten = (facts.worst(case(broken=breakage(row, *[(50, 0, 0, 0)] * many))) for many in (1, 9))
+    low, high = (float(re.search(pattern, ten)[1]) for pattern in (r"lost, ([\d.]+) \(", r"to ([\d.]+), on"))
+    assert "picked after the fact among 10: 20.0 points lost" in ten and "Šidák 1967" in ten and low < 20 < high
+    assert float(re.search(r"lost, ([\d.]+) ", two)[1]) > low
+    assert ("worst class", ten) in facts.basis(case(broken=breakage(row, *[(50, 0, 0, 0)] * 9)))
+    assert all(what not in ("worst class", "amounts", "timed on") for what, _ in facts.basis(case()))
+
+
+def test_amounts_that_may_have_been_chosen_on_these_samples_are_hedged():
+    limits = {"limits": (("points", 50.0), ("worst", 50.0), ("mb", 1.0), ("ms", 1.0))}
+    found = breakage((90, 10, 0, 0), (500, 0, 0, 0))
+    plain, chosen = (
+        case(broken=found, chosen={**limits, **how})
+        for how in ({"spared": ("fc1.weight",)}, {"overrides": (("fc1.weight", 0.2), ("fc2.weight", 0.9))})
+    )
+    said = dict(facts.basis(chosen))["amounts"]
+    assert "own amounts in 2 layers" in said and "chosen on these images" in said and "page Sensitivity" in said
+    assert [said in row.note for row in chosen.verdict.rows] == [True, True, False, False]
+    assert [row.verdict for row in chosen.verdict.rows] == [row.verdict for row in plain.verdict.rows]
+    assert "amounts" not in dict(facts.basis(plain)) and not any("amounts" in row.note for row in plain.verdict.rows)
+
+
 def test_the_setting_says_what_was_done_by_hand():
     chosen = {"overrides": (("fc1.weight", 0.2),), "gone": ("fc1:3",)}
     said = facts.setting(case(chosen=chosen))
-    assert "1 layer by hand" in said and "1 of the weights by hand" in said and said.endswith("without fine-tuning.")
+    assert (
+        "1 layer with an amount of its own" in said
+        and "1 of the weights by hand" in said
+        and said.endswith("without fine-tuning.")
+    )
 
 
 def test_the_verdict_is_told_with_its_interval():

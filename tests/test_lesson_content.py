@@ -88,6 +88,15 @@ def test_a_lesson_is_short_and_every_claim_has_a_footing(one):
     assert not re.search(r"\d %", texts(one)), "a percent sign follows its number at once, as in the rest of the app"
 
 
+def test_a_papers_claim_says_no_more_than_its_source():
+    """What follows from a definition, or why something is so, stands in the text: neither Si's abstract nor SparseGPT's
+    table says it."""
+    one = LESSONS["weight-shape"]
+    said = {claim.source.partition(" ")[0]: claim.paper for claim in one.claims if claim.paper}
+    assert "exponential" not in said["Si"] and "exponential" in texts(one)
+    assert "input" not in said["Frantar"] and "large input" in texts(one) and "8.35" in said["Frantar"]
+
+
 @pytest.mark.parametrize("one", LESSONS.values(), ids=LESSONS)
 def test_a_lesson_begins_with_a_shipped_model_that_can_do_it(one):
     for recipe in {one.start, *(claim.recipe for claim in one.claims if claim.recipe)}:

@@ -58,6 +58,7 @@ recipes = st.builds(
     attribution=st.sampled_from(["saliency", "integrated-gradients", "occlusion"]),
     tolerance=fractions,
     budget=st.sampled_from(["parameters", "macs", "ms"]),
+    held_against=st.sampled_from(["parameters", "macs", "ms"]),
     limits=st.dictionaries(st.sampled_from(LIMITS), st.floats(0, 1e9), max_size=4).map(lambda found: tuple(found.items())),
     title=texts,
     author=texts,

@@ -33,6 +33,12 @@ def test_words_without_a_number_have_no_share():
     assert [HEADS.share(one) for one in HEADS.papers] == [None, None] and all(one.said for one in HEADS.papers)
 
 
+def test_a_score_that_no_source_prints_is_not_invented():
+    """Sajjad et al. say «up to 98%» and print no score of a dense model for it."""
+    assert LAYERS.dense is None and HEADS.dense is None and [one.score for one in LAYERS.papers] == [None]
+    assert LAYERS.share(LAYERS.papers[0]) == 0.98
+
+
 def test_taught_figures_are_placed_as_they_are_said():
     said = {study.name: (study.taught.sparsity, round(study.share(study.taught), 3)) for study in scale.placed()}
     assert said == {BERT.name: (0.95, 0.93), VGG.name: (0.90, 0.989), RESNET.name: (0.80, 0.97)}

@@ -1,4 +1,4 @@
-"""The verdict: the interval of a paired difference is Newcombe's, and a limit that it crosses is not decided."""
+"""The verdict: a limit that an interval crosses is not decided, and the worst of many classes does not miss by chance."""
 
 from __future__ import annotations
 
@@ -10,42 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from pruneviz import verdict
-from pruneviz.report import wilson
 from pruneviz.truths import Spread
-from pruneviz.verdict import CANNOT_TELL, MEETS, MISSES, judge, paired
+from pruneviz.verdict import CANNOT_TELL, MEETS, MISSES, class_lost, judge
 from tests.cases import breakage, report, score, units
 
 COUNTS = some.tuples(*[some.integers(0, 200)] * 4).filter(sum)
-
-
-def test_the_interval_is_the_published_one():
-    """Airway hyper-responsiveness of 21 children before and after a transplantation, the example of Fagerland, Lydersen &
-    Laake 2014 (Statistics in Medicine): −0.507 to −0.026."""
-    assert [round(end, 3) for end in paired(1, 1, 7, 12)] == [-0.507, -0.026]
-
-
-def test_without_correlation_it_is_the_two_wilson_intervals_squared_and_added():
-    """30, 30, 20, 20: ad − bc = 0, so φ = 0, and L = θ − √((p₁ − l₁)² + (u₂ − p₂)²) by hand."""
-    (low_1, up_1), (low_2, up_2) = wilson(60, 100), wilson(50, 100)
-    low = 0.1 - ((0.6 - low_1) ** 2 + (up_2 - 0.5) ** 2) ** 0.5
-    high = 0.1 + ((up_1 - 0.6) ** 2 + (0.5 - low_2) ** 2) ** 0.5
-    assert paired(30, 30, 20, 20) == pytest.approx((low, high))
-
-
-@given(COUNTS)
-def test_it_holds_the_difference_and_turns_with_the_two_networks(counts):
-    both, wrong, right, neither = counts
-    low, high = paired(*counts)
-    assert -1 <= low <= (wrong - right) / sum(counts) <= high <= 1
-    turned = paired(both, right, wrong, neither)
-    assert (-turned[1], -turned[0]) == pytest.approx((low, high))
-
-
-def test_it_holds_the_truth_about_as_often_as_it_says():
-    chance, truth = np.random.default_rng(5), (0.85, 0.06, 0.02, 0.07)
-    drawn = chance.multinomial(300, truth, size=2000)
-    held = [low <= 0.04 <= high for low, high in (paired(*map(int, one)) for one in drawn)]
-    assert 0.93 <= np.mean(held) <= 0.98
 
 
 def test_the_dense_network_lost_nothing_for_sure():
@@ -101,7 +70,38 @@ def test_the_limit_of_the_worst_class_binds_every_class():
     assert row.interval[1] < 20 and row.verdict == CANNOT_TELL
     assert judge((("worst", 20),), report(), breakage((90, 10, 0, 0), (500, 0, 0, 0)), None, None).word == MEETS
     assert judge((("worst", 2),), report(), found, None, None).word == MISSES
-    assert "picked after the fact" in row.note
+    assert "picked after the fact" in row.note and "97.47% interval, corrected for 2 classes" in row.note
+
+
+def test_the_class_that_misses_for_sure_is_the_one_that_is_shown():
+    """4 of 10 lost is more than 200 of 1,000, and yet only the latter is surely beyond 10 points."""
+    (row,) = judge((("worst", 10),), report(), breakage((6, 4, 0, 0), (800, 200, 0, 0)), None, None).rows
+    assert row.verdict == MISSES and "«class 1»" in row.words and row.interval[0] > 10 and "for sure" in row.words
+
+
+@given(COUNTS, some.integers(2, 1000))
+def test_of_many_classes_the_lower_end_is_further_out_and_the_upper_end_is_its_own(counts, many):
+    (row,) = breakage(counts).classes
+    alone, among = class_lost(row), class_lost(row, many)
+    assert among[0] == alone[0] and among[1][0] <= alone[1][0] + 1e-9 and among[1][1] == alone[1][1]
+
+
+@pytest.mark.parametrize(("many", "draws"), [(10, 150), (100, 60)])
+def test_the_worst_of_many_classes_rarely_misses_by_chance(many, draws):
+    """Every class truly loses 3 points of 100 samples each, and 3 are allowed: whoever says «misses» is wrong. By the own
+    95 % intervals of the classes more than one of twenty verdicts would be."""
+    chance, truth = np.random.default_rng(7), (0.82, 0.08, 0.05, 0.05)
+    made, wrong, uncorrected = report(), 0, 0
+    for drawn in chance.multinomial(100, truth, size=(draws, many)):
+        found = breakage(*(tuple(map(int, one)) for one in drawn))
+        wrong += judge((("worst", 3.0),), made, found, None, None).word == MISSES
+        uncorrected += any(class_lost(row)[1][0] > 3.0 for row in found.classes)
+    assert wrong / draws <= 0.05 < uncorrected / draws
+
+
+def test_a_class_that_loses_far_too_much_still_misses():
+    classes = [(90, 2, 2, 6)] * 99 + [(50, 45, 0, 5)]
+    assert judge((("worst", 10),), report(), breakage(*classes), None, None).word == MISSES
 
 
 def test_zeros_take_as_many_bytes_as_before():

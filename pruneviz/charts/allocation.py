@@ -104,7 +104,9 @@ def versus(found: Allocation) -> str:
 def _against(found: Allocation, peer: Setting) -> str:
     mine, theirs = found.best.reporting.value, peer.reporting.value
     if not found.higher:
-        return f"comes to {mine:.2f} where {NAMES[peer.name]} pruning comes to {theirs:.2f}"
+        (low, high), (lower, higher) = found.best.reporting.interval, peer.reporting.interval
+        doubt = " (the 95% intervals of both overlap)" if low <= higher and lower <= high else ""
+        return f"comes to {mine:.2f} where {NAMES[peer.name]} pruning comes to {theirs:.2f}{doubt}"
     points = 100 * (mine - theirs)
     return f"beats {NAMES[peer.name]} pruning by {points:.1f} points" if points > 0 else (
         f"loses to {NAMES[peer.name]} pruning by {-points:.1f} points"

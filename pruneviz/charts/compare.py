@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from pruneviz import findings
-from pruneviz.candidates import COSTS, Candidate, cost, front, whole
-from pruneviz.charts import theme
+from pruneviz.candidates import COSTS, Candidate, cost, front, surely, whole
+from pruneviz.charts import candidate_words, theme
+from pruneviz.charts.candidate_words import costs, interval, letter, listed, value
 from pruneviz.charts.chart import Chart, number
 from pruneviz.charts.chart import whole as count
 
@@ -30,10 +30,10 @@ def pareto(candidates: Sequence[Candidate], by: str = "parameters", marked: Sequ
     chart = theme.figure(_pareto_traces(shown, by, best, marked), axis, metric + ", %" * shares_of_samples(shown), 440)
     chart.update_layout(clickmode="event+select", dragmode=False)
     _room(chart, shown, by)
-    title = _pareto_title(shown, best, by)
+    title = f"{candidate_words.title(shown, best, by)}{candidate_words.chance(shown, by)}"
     missing = [letter(one) for one in candidates if one not in shown]
     absent = f" Not drawn, because it was not measured: {', '.join(missing)}." if missing else ""
-    header = ("candidate", "metric", "95% interval", "n", COSTS[by], "on the front")
+    header = ("candidate", "metric", "95% interval", "n", COSTS[by], "on the front as measured")
     return Chart(title + absent, chart, f"{title}{absent} A mark per candidate with its 95% interval.",
                  (header, tuple(_pareto_row(one, by, best) for one in shown)))  # fmt: skip
 
@@ -115,34 +115,6 @@ def _n(shown: Sequence[Candidate]) -> str:
     return count(counts[0]) if len(counts) == 1 else f"{count(counts[0])} to {count(counts[-1])}"
 
 
-def letter(one: Candidate) -> str:
-    return "live" if one.live else one.letter
-
-
-def value(one: Candidate) -> str:
-    """A candidate's metric as a table writes it."""
-    score = one.report.score
-    return f"{score.value:.2f}" if score.correct is None else findings.percent(score.value)
-
-
-def interval(one: Candidate) -> str:
-    """The metric's 95 % interval as a table writes it."""
-    low, high = one.report.score.interval
-    return f"{low:.2f} to {high:.2f}" if one.report.score.correct is None else f"{100 * low:.1f} to {100 * high:.1f}"
-
-
-def costs(one: Candidate, by: str) -> str:
-    """What a candidate costs as a table writes it."""
-    found, full = cost(one, by), whole(one, by)
-    if found is None:
-        return "not measured"
-    if by == "ms":
-        spread = one.milliseconds
-        return f"{number(spread.median)} ms (quartiles {number(spread.low)} to {number(spread.high)})"
-    many = f"{found / 1e6:,.2f} M" if by == "macs" else count(int(found))
-    return f"{many} ({findings.percent(found / full)})" if full else many
-
-
 def hover(one: Candidate, by: str) -> str:
     score = one.report.score
     head = f"<b>{letter(one)}</b><br>{value(one)} on {score.n:,} {score.noun} [{interval(one)}]"
@@ -151,32 +123,6 @@ def hover(one: Candidate, by: str) -> str:
 
 def _pareto_row(one: Candidate, by: str, best: Sequence[Candidate]) -> tuple[object, ...]:
     return (letter(one), value(one), interval(one), one.report.score.n, costs(one, by), "yes" if one in best else "no")
-
-
-def _pareto_title(shown: Sequence[Candidate], best: Sequence[Candidate], by: str) -> str:
-    if not shown:
-        return f"Of no candidate the {COSTS[by]} are known yet."
-    if len(shown) == 1:
-        return f"{subject_of(shown[0])} stands alone: {value(shown[0])} with {_left(shown[0], by)}."
-    if len(best) == len(shown):
-        return f"None of the {len(shown)} beats another: who is smaller is less accurate."
-    if len(best) == 1:
-        return f"{subject_of(best[0])} beats all others: none is as small and as accurate."
-    behind = [one for one in shown if one not in best]
-    return f"{listed(best)} are on the front; {listed(behind)} {'lies' if len(behind) == 1 else 'lie'} behind it."
-
-
-def _left(one: Candidate, by: str) -> str:
-    return costs(one, by) if by == "ms" else f"{costs(one, by)} {COSTS[by]}"
-
-
-def subject_of(one: Candidate) -> str:
-    return "The live setting" if one.live else one.letter
-
-
-def listed(many: Sequence[Candidate]) -> str:
-    names = [letter(one) for one in many]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def parallel(candidates: Sequence[Candidate]) -> Chart:
@@ -202,6 +148,8 @@ def parallel(candidates: Sequence[Candidate]) -> Chart:
     theme.dress(chart, 380)
     chart.update_layout(margin={"l": 60, "r": 40, "t": 60, "b": 24})
     best = max(candidates, key=lambda one: height(one) if one.report.score.correct is not None else -height(one))
-    title = f"Of {len(candidates)} candidates {letter(best)} has the best {first.report.score.metric}, {value(best)}."
+    title = f"Of {len(candidates)} candidates {letter(best)} measures best: {first.report.score.metric} {value(best)}."
+    near = [one for one in candidates if one is not best and not surely(best.report, one.report)]
+    title += f" {listed(near)} cannot be told from it." if near else ""
     rows = tuple((letter(one), *(number(values[at]) for values in shown.values())) for at, one in enumerate(candidates))
     return Chart(title, chart, f"{title} A line per candidate.", (("candidate", *shown), rows))

@@ -8,8 +8,8 @@ import plotly.graph_objects as go
 
 from pruneviz.candidates import Candidate, layers
 from pruneviz.charts import theme
+from pruneviz.charts.candidate_words import letter, subject_of
 from pruneviz.charts.chart import Chart, as_percent, whole
-from pruneviz.charts.compare import letter, subject_of
 from pruneviz.plain import label as named
 from pruneviz.report import LayerReport
 

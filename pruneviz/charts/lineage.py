@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from pruneviz.candidates import Branch, Candidate, better, cost, tree
+from pruneviz.candidates import Branch, Candidate, better, cost, same_samples, surely, tree
 from pruneviz.charts import theme
+from pruneviz.charts.candidate_words import difference, letter, listed, value
 from pruneviz.charts.chart import Chart
-from pruneviz.charts.compare import height, hover, letter, listed, shares_of_samples, value
+from pruneviz.charts.compare import height, hover
 from pruneviz.plain import label as named
 
 
@@ -31,7 +32,7 @@ def lineage(
     rows = tuple(
         (letter(one), " · ".join(filter(None, ways[one.letter])), value(one), _signed(one, candidates)) for one in candidates
     )
-    header = ("candidate", "made by", "metric", f"against {letter(candidates[0])}")
+    header = ("candidate", "made by", "metric", f"against {letter(candidates[0])}, with 95% interval")
     return Chart(title, chart, f"{title} A tree from the dense model to each candidate.", (header, rows))
 
 
@@ -75,7 +76,7 @@ def _leaves(
 ) -> go.Scatter:
     of = {one.letter: one for one in candidates}
     leaves = [(at, branch, of[branch.letters[0]]) for at, branch in enumerate(branches) if branch.leaf]
-    differ = [height(one) - height(candidates[0]) for _, _, one in leaves]
+    differ = [_above(one, candidates[0]) for _, _, one in leaves]
     most = max(map(abs, differ), default=0) or 1.0
     widths = [3.5 if set(branch.letters) & set(marked) else 1 for _, branch, _ in leaves]
     return go.Scatter(
@@ -85,7 +86,8 @@ def _leaves(
         hovertext=[hover(one, by) for _, _, one in leaves], hovertemplate="%{hovertext}<extra></extra>",
         selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
         marker={
-            "color": differ, "colorscale": [[0, theme.FALL], [0.5, theme.SIGNED_ZERO], [1, theme.RISE]], "cmin": -most, "cmax": most,
+            "color": differ, "colorscale": [[0, theme.FALL], [0.5, theme.SIGNED_ZERO], [1, theme.RISE]],
+            "cmin": -most, "cmax": most,
             "size": [14 + 14 * _size(one, candidates, by) for _, _, one in leaves], "opacity": 1,
             "line": {"color": theme.PIN, "width": widths},
         },
@@ -99,19 +101,24 @@ def _size(one: Candidate, candidates: Sequence[Candidate], by: str) -> float:
     return 0.5 if found is None or not known else found / max(known)
 
 
+def _above(one: Candidate, first: Candidate) -> float:
+    """How far one measures above the first; of other samples nothing is said, and nothing coloured."""
+    return height(one) - height(first) if same_samples(one.report, first.report) else 0.0
+
+
 def _signed(one: Candidate, candidates: Sequence[Candidate]) -> str:
-    if one is candidates[0]:
-        return "–"
-    share = shares_of_samples(candidates)
-    signed = f"{height(one) - height(candidates[0]):+.{1 if share else 2}f}".replace("-", "−")
-    return f"{signed} points" if share else signed
+    return "–" if one is candidates[0] else difference(one.report, candidates[0].report)
 
 
 def _title(candidates: Sequence[Candidate], depth: int) -> str:
     if not depth:
         return "All candidates were made the same way."
-    first, rest = candidates[0], [one for one in candidates[1:] if better(one.report, candidates[0].report)]
+    first = candidates[0]
+    rest = [one for one in candidates[1:] if same_samples(one.report, first.report) and better(one.report, first.report)]
+    sure = [one for one in rest if surely(one.report, first.report) > 0]
     apart = f"{'One choice tells' if depth == 1 else f'{depth} choices tell'} the {len(candidates)} candidates apart"
     if not rest:
         return f"{apart}; none measures better than {letter(first)}."
-    return f"{apart}; {listed(rest)} {'measures' if len(rest) == 1 else 'measure'} better than {letter(first)}."
+    who = sure or rest
+    said = f"{apart}; {listed(who)} {'measures' if len(who) == 1 else 'measure'} better than {letter(first)}"
+    return f"{said}." if sure else f"{said}, but chance could explain that."

@@ -102,8 +102,8 @@ def _key() -> go.Scatter:
 
 def _study_traces(study: Study, style: dict[str, str]) -> list[go.Scatter]:
     """A study's own points, its controls, and what is taught of it with a thin line to what the paper says."""
-    scored = [one for one in study.papers if one.score is not None]
-    worded = [one for one in study.papers if one.score is None]
+    scored = [one for one in study.papers if study.share(one) is not None]
+    worded = [one for one in study.papers if study.share(one) is None]
     marker = {"symbol": style["marker"], "size": 11, "color": style["color"]}
     group = {"legendgroup": study.name, "hovertemplate": "%{customdata}<extra></extra>"}
     traces = []
@@ -125,7 +125,7 @@ def _study_traces(study: Study, style: dict[str, str]) -> list[go.Scatter]:
 def _dots(study: Study, results: Sequence[Result], marker: dict, how: dict) -> go.Scatter:
     return go.Scatter(
         x=_left(100 * one.sparsity for one in results),
-        y=float32([100 * one.score / study.dense for one in results]),
+        y=float32([100 * study.share(one) for one in results]),
         customdata=[_hover(study, one) for one in results],
         mode="markers",
         marker=marker,
@@ -139,7 +139,7 @@ def _taught(study: Study, marker: dict, how: dict) -> go.Scatter:
     hollow = {**marker, "symbol": [f"{marker['symbol']}-open", marker["symbol"]], "line": {"width": 2}}
     return go.Scatter(
         x=_left([100 * taught.sparsity, 100 * true.sparsity]),
-        y=float32([100 * one.score / study.dense for one in (taught, true)]),
+        y=float32([100 * study.share(one) for one in (taught, true)]),
         customdata=[f"Commonly taught: {study.often}", _hover(study, true)],
         mode="lines+markers",
         line={"color": marker["color"], "width": 1},
@@ -150,9 +150,18 @@ def _taught(study: Study, marker: dict, how: dict) -> go.Scatter:
 
 
 def _hover(study: Study, one: Result) -> str:
-    kept = "no score given" if one.score is None else f"{100 * one.score / study.dense:.1f}% of the dense {study.metric}"
+    kept = _kept(study, one)
+    kept = kept if study.share(one) is None else f"{kept} of the dense {study.metric}"
     lines = (f"{study.name}: {100 * one.sparsity:g}% of the {study.gone} gone", kept, one.said, study.how)
     return "<br>".join([line for line in lines if line] + [f"{study.source.cite}, {study.source.where}"])
+
+
+def _kept(study: Study, one: Result) -> str:
+    """The share of its dense score that a result keeps, as its source says it."""
+    share = study.share(one)
+    if share is None:
+        return "no score given"
+    return f"up to {100 * share:g}%" if one.score is None else f"{share:.1%}"
 
 
 def _own_traces(own: Own) -> list[go.Scatter]:
@@ -217,7 +226,7 @@ def _study_rows(study: Study) -> list[tuple[object, ...]]:
     rows = [(study.name, "commonly taught", study.gone, gone, kept, "", study.often, "")]
     for said, results in (("the paper", study.papers), ("its control", study.controls)):
         for one in results:
-            kept = "no score given" if one.score is None else f"{study.share(one):.1%}"
+            kept = _kept(study, one)
             scores = "" if one.score is None else f"{study.dense:.2f} → {one.score:.2f} {study.metric}"
             how = "; ".join(part for part in (one.said, study.how) if part)
             rows.append((study.name, said, study.gone, f"{one.sparsity:.1%}", kept, scores, how, source))

@@ -10,8 +10,9 @@ import plotly.graph_objects as go
 
 from pruneviz import plain
 from pruneviz.charts import theme
+from pruneviz.charts.candidate_words import points_between
 from pruneviz.charts.chart import Chart, as_percent, float32, number, whole
-from pruneviz.sensitivity import FIXED, FRAGILE, OPEN, ROBUST, Cell, Row, Sensitivity, certain
+from pruneviz.sensitivity import FIXED, FRAGILE, OPEN, ROBUST, UNTOLD, Cell, Row, Sensitivity, certain
 
 LONGEST = 22
 """Letters of a layer's name beside the map: on a telephone there are no more."""
@@ -79,7 +80,9 @@ def _hover(found: Sensitivity, row: Row, cell: Cell) -> str:
     value, dense, low, high = (_number(found, one) for one in (cell.value, cell.dense, *cell.interval))
     said = f"{found.metric} {value} ({low} to {high}), {dense} before"
     flips = f"{whole(cell.newly_wrong)} newly wrong, {whole(cell.newly_right)} newly right"
-    sure = "" if certain(cell) or found.lost(cell) <= 0 else "<br>chance explains the difference"
+    sure = "" if certain(cell) or found.lost(cell) <= 0 else "<br>chance could explain the difference"
+    between = points_between(*(100 * end for end in found.between(cell)))
+    sure = f"<br>it loses {between} {'points' if found.higher else '%'} (95% interval){sure}"
     return (
         f"{plain.label(row.label)} alone at {as_percent(cell.amount)}: {whole(cell.removed)} of {whole(row.size)} gone<br>"
         f"{said}<br>{flips}, n = {whole(cell.n)}{sure}<br>Click: this layer's own amount"
@@ -99,10 +102,9 @@ def _contour(found: Sensitivity, rows: Sequence[Row]) -> go.Scatter | None:
         x, y = [*x, edge, edge], [*y, at - 0.5, at + 0.5]
     if not any(one is not None for one in x):
         return None
-    what = "a point" if found.higher else "1% more"
-    return go.Scatter(
-        x=x, y=y, mode="lines", line=CONTOUR, hoverinfo="skip", name=f"right of it {what} is lost", connectgaps=False
-    )
+    # Left of it nothing is promised: with few samples a point may be lost there, and nobody can tell.
+    name = f"the first {'point' if found.higher else 'percent'} lost beyond chance"
+    return go.Scatter(x=x, y=y, mode="lines", line=CONTOUR, hoverinfo="skip", name=name, connectgaps=False)
 
 
 def _diamonds(found: Sensitivity, rows: Sequence[Row], own: Mapping[str, float]) -> go.Scatter | None:
@@ -144,22 +146,30 @@ def headline(found: Sensitivity) -> str:
     if not free:
         return "No layer of this model can be pruned alone."
     frail = [row for row in free if found.state(row) == FRAGILE]
-    robust = sum(found.state(row) == ROBUST for row in free)
+    robust, untold = (sum(found.state(row) == state for row in free) for state in (ROBUST, UNTOLD))
     what = "a point" if found.higher else f"1% of {found.metric}"
-    if not frail:
+    if not frail and robust == len(free):
         none = f"none of {len(free)} layers loses {what}" if len(free) > 1 else f"the one layer does not lose {what}"
-        return f"Pruned alone, {none} {'on this grid' if robust == len(free) else 'so far'}."
+        return f"Pruned alone, {none} on this grid."
+    said = [f"{robust} of {len(free)} {'stays' if robust == 1 else 'stay'} within one for sure"] if robust else []
+    if untold:
+        who = f"{untold} of {len(free)}" if len(free) > 1 else "it"
+        said.append(f"{who} cannot be told on {found.n:,} {found.noun}")
+    tail = f"; {', '.join(said)}" if said else ""
+    if not frail:
+        nobody = "no layer is" if len(free) > 1 else "the one layer is not"
+        return f"Pruned alone, {nobody} sure to lose {what}{' so far' * (robust + untold < len(free))}{tail}."
     least = min(found.breaks(row) for row in frail)
     first = [row for row in frail if found.breaks(row) == least]
-    who = f"{plain.one_line(first[0].label, 64)} is" if len(first) == 1 else f"{len(first)} layers are"
-    tail = f"; {robust} of {len(free)} never lose one on this grid" if robust else ""
-    return f"Pruned alone, {who} the first to lose {what}, at {as_percent(least)}{tail}."
+    leads = f"{plain.one_line(first[0].label, 64)} is" if len(first) == 1 else f"{len(first)} layers are"
+    return f"Pruned alone, {leads} the first to lose {what}, at {as_percent(least)}{tail}."
 
 
 def states(found: Sensitivity) -> str:
-    """How many layers are robust, fragile, or cannot be pruned, in one sentence."""
+    """How many layers are robust, fragile, neither for sure, or cannot be pruned, in one sentence."""
     counts = Counter(found.state(row) for row in found.rows)
-    words = {ROBUST: "robust", FRAGILE: "fragile", OPEN: "not settled yet", FIXED: "cannot be pruned"}
+    words = {ROBUST: "robust", FRAGILE: "fragile", UNTOLD: "neither for sure"}
+    words |= {OPEN: "not settled yet", FIXED: "cannot be pruned"}
     said = [f"{counts[state]} {'are ' if counts[state] > 1 and state != FIXED else 'is ' if state != FIXED else ''}{word}"
             for state, word in words.items() if counts[state]]  # fmt: skip
     many = f"Of {len(found.rows)} layers" if len(found.rows) > 1 else "Of one layer"

@@ -107,7 +107,7 @@ def picture(subject: Subject, index: int) -> np.ndarray | None:
         return None
     pixels = stored[index].permute(1, 2, 0).float().numpy()
     # Numbers up to 16, or around 0, are no bytes of a picture: they are stretched over its greys.
-    if not (str(stored.dtype) == "torch.uint8" and float(stored.max()) > 16):
+    if not (str(stored.dtype) == "torch.uint8" and subject.held_out.brightest > 16):
         low, high = min(0.0, float(pixels.min())), float(pixels.max())
         pixels = (pixels - low) * (255 / max(high - low, 1e-12))
     bytes_ = np.clip(pixels, 0, 255).astype(np.uint8)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -41,6 +42,11 @@ class Samples:
     stored: Tensor
     labels: Tensor
     preparation: Preparation = field(default_factory=Preparation)
+
+    @cached_property
+    def brightest(self) -> float:
+        """The largest number that is stored, in any sample; looked for once."""
+        return float(self.stored.max())
 
     def __len__(self) -> int:
         return len(self.labels)

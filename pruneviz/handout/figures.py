@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from pruneviz import truths
 from pruneviz.case import Case
 from pruneviz.charts import anatomy, reality, river, tradeoff
 from pruneviz.charts.chart import Chart
@@ -62,7 +63,7 @@ def _affected(case: Case) -> Iterator[tuple[str, Chart]]:
 
 def _time(case: Case) -> Iterator[tuple[str, Chart]]:
     truth = case.truth
-    if truth is not None and truth.times:
+    if truth is not None and truths.gain(truth, truth.batch) is not None:
         yield "promise", reality.promise(truth)
     if truth is not None and truth.stored:
         yield "claims", reality.claims(truth)

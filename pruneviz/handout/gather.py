@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 
@@ -11,7 +11,7 @@ import numpy as np
 from pruneviz import case as cases
 from pruneviz import findings, recipe_file
 from pruneviz.breakage import Breakage
-from pruneviz.candidates import LETTERS, LIVE, Candidate
+from pruneviz.candidates import LETTERS, LIVE, Candidate, beside_live, left_out
 from pruneviz.case import Case, Shown
 from pruneviz.engine import breakage as breaks
 from pruneviz.engine import criterion, evaluate, pace, reality, scope, timing
@@ -60,7 +60,7 @@ def gather(
     told("measuring the curve")
     curve, baseline = curves(ready)
     told("measuring the pinned settings")
-    candidates = tuple(_candidates(ready, report))
+    candidates, left_out = _candidates(ready, report)
     told("weighing and timing")
     truth = timed(subject, recipe, how) if how else None
     return Case(
@@ -73,6 +73,7 @@ def gather(
         breakage=found,
         examples=examples(subject, found),
         candidates=candidates,
+        left_out=left_out,
         truth=truth,
         verdict=cases.judged(recipe, report, found, truth),
         link=recipe_file.link(replace(recipe, model_sha=subject.sha256[:SHORT], data_sha=subject.data_sha256[:SHORT])),
@@ -118,14 +119,20 @@ def _ready(subject: Subject, recipe: Recipe, other: Ready | None = None) -> Read
     return Ready(subject, recipe, standing, other.workspace if same else Workspace(subject, measured, recipe.device))
 
 
-def _candidates(ready: Ready, live: Report) -> Iterator[Candidate]:
-    """The pinned settings of this model, then the setting itself; alone it is no choice among several."""
+def _candidates(ready: Ready, live: Report) -> tuple[tuple[Candidate, ...], tuple[str, ...]]:
+    """The pinned settings of this model and of the same samples, then the setting itself; and why others are left out."""
     pins = [pinned for pinned in map(from_pin, ready.recipe.pins) if pinned is not None]
+    if not pins:  # alone it is no choice among several
+        return (), ()
+    found, others = [], []
     for letter, pinned in zip(LETTERS, pins, strict=False):
         if pinned.subject == ready.recipe.subject:
-            yield Candidate(letter, pinned, _ready(ready.subject, pinned, ready).report())
-    if pins:
-        yield Candidate(LIVE, replace(ready.recipe, **{name: getattr(Recipe(), name) for name in LOOKS}), live)
+            found.append(Candidate(letter, pinned, _ready(ready.subject, pinned, ready).report()))
+        else:
+            others.append(left_out(letter, "it is of another model"))
+    found.append(Candidate(LIVE, replace(ready.recipe, **{name: getattr(Recipe(), name) for name in LOOKS}), live))
+    same, apart = beside_live(found)
+    return same, tuple(sorted((*others, *apart)))
 
 
 def examples(subject: Subject, found: Breakage) -> tuple[Shown, ...]:

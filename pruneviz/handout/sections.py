@@ -34,7 +34,8 @@ def opening(case: Case, title: str) -> str:
 def trade_off(case: Case, shown: Mapping[str, Chart]) -> str:
     """What one step more or less would cost."""
     said = "All points are one shot: pruned once, not fine-tuned afterwards."
-    return _section(1, headlines.trade_off(case), paragraph(said) + _charts(shown, "curve", "candidates"))
+    absent = "".join(paragraph(words(one)) for one in case.left_out)
+    return _section(1, headlines.trade_off(case), paragraph(said) + _charts(shown, "curve", "candidates") + absent)
 
 
 def removed(case: Case, shown: Mapping[str, Chart]) -> str:
@@ -91,6 +92,8 @@ def all_numbers(case: Case) -> str:
 def again(case: Case) -> str:
     """How to have every number again: the command, the link, the Recipe, and what it was measured on."""
     recipe = case.recipe
+    if recipe.subject.startswith("own:"):
+        return _again_in_the_app(case)
     command = commands.line("evaluate", numbers.chosen(case))
     table = recipe_file.write(numbers.recipe(case))
     rows = [(f"sha256 of the {name}", f"<code>{words(one)}</code>") for name, one in case.sources]
@@ -105,6 +108,23 @@ def again(case: Case) -> str:
         + f"<pre><code>{markup.lines(case.link or recipe_file.link(recipe))}</code></pre>"
         + paragraph("This is the setting as <code>recipe.json</code>, for <code>evaluate --recipe recipe.json</code>:")
         + markup.folded("View recipe.json", f'<pre id="recipe"><code>{markup.lines(table)}</code></pre>', printed=False)
+        + listed(rows)
+        + "</section>"
+    )
+
+
+def _again_in_the_app(case: Case) -> str:
+    """Of a model that a visitor brought no command line knows anything: only the app, and only with the same files."""
+    rows = [(f"sha256 of the {name}", f"<code>{words(one)}</code>") for name, one in case.sources]
+    rows += [(name, words(one)) for name, one in case.versions]
+    said = (
+        "The model was brought to the app. Open this link there: where its files are not present, the page asks for them, "
+        "and takes no others. For the command line, write a card (subject.toml) with the same preprocessing."
+    )
+    return (
+        "<section><h2>Measure it again</h2>"
+        + paragraph(words(said))
+        + f"<pre><code>{markup.lines(case.link or recipe_file.link(case.recipe))}</code></pre>"
         + listed(rows)
         + "</section>"
     )

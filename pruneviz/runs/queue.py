@@ -112,6 +112,12 @@ class Queue:
         for path in self.folder.glob(f"{machine.name_of(card)}-*"):
             path.unlink(missing_ok=True)
 
+    def outdated(self, job: Job) -> None:
+        """What was done of a job is handed to nobody any more: whoever asks for the same has it done once more."""
+        with self.changed:
+            for ticket in [one for one in self._fresh if one.job == job]:
+                self._fresh.remove(ticket)
+
     def position(self, ticket: Ticket) -> int | None:
         with self.changed:
             order = self._order()

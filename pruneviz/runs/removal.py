@@ -3,14 +3,12 @@ smaller network written to a file. A worker does them in small steps, so Cancel 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pruneviz.runs import kinds, machine
+from pruneviz.runs import kinds, written
 from pruneviz.runs.jobs import Job, Step
 
 if TYPE_CHECKING:
@@ -18,6 +16,7 @@ if TYPE_CHECKING:
 
 BATCH = 8
 """Samples of a heavy network between two steps."""
+ENDING = ".network.zip"
 OFTEN = 16
 """Units left out between two results."""
 
@@ -59,15 +58,10 @@ def _right(worker: Worker, workspace: Any, run: Any) -> Iterator[Step]:
 
 
 def archive(job: Job, worker: Worker, _results: list[Any]) -> Iterator[Step]:
-    """The smaller network as a .zip in the queue's folder, whole or not at all; those before it are taken away."""
+    """The smaller network as a .zip in the queue's folder: its path."""
     from pruneviz.engine.export import package
 
     subject, standing = kinds.stood(job, worker)
     yield Step()
-    path = Path(worker.folder, f"{machine.name_of(job.card)}-{machine.name_of(repr(job.recipe))}.zip")
-    unfinished = path.with_suffix(".part")
-    unfinished.write_bytes(package.archive(subject, job.recipe, standing)[0])
-    for old in Path(worker.folder).glob("*.zip"):
-        old.unlink()  # whoever reads it keeps it
-    os.replace(unfinished, path)
-    yield Step(1, 1, str(path))
+    packed = package.archive(subject, job.recipe, standing)[0]
+    yield Step(1, 1, str(written.keep(worker.folder, job, ENDING, packed)))

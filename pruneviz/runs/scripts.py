@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pruneviz.runs import kinds, machine
+from pruneviz.runs import kinds, written
 from pruneviz.runs.jobs import Job, Step
 
 if TYPE_CHECKING:
@@ -17,17 +15,12 @@ ENDING = ".script.zip"
 
 
 def script(job: Job, worker: Worker, _results: list[Any]) -> Iterator[Step]:
-    """The script with its files as a .zip in the queue's folder, whole or not at all; those before it are taken away."""
+    """The script with its files as a .zip in the queue's folder: its path."""
     from pruneviz.engine import evaluate
     from pruneviz.engine.export import script as scripts
 
     subject, standing, workspace = kinds.ready(job, worker)
     for report in evaluate.reports(subject, job.recipe, standing, workspace, worker.stopped):
         yield Step(report.score.n, 2 * len(standing.split.measured))
-    path = Path(worker.folder, f"{machine.name_of(job.card)}-{machine.name_of(repr(job.recipe))}{ENDING}")
-    unfinished = path.with_suffix(".part")
-    unfinished.write_bytes(scripts.script(subject, job.recipe, standing, report.score, scripts.MOST).packed())
-    for old in Path(worker.folder).glob(f"*{ENDING}"):
-        old.unlink()  # whoever reads it keeps it
-    os.replace(unfinished, path)
-    yield Step(1, 1, str(path))
+    packed = scripts.script(subject, job.recipe, standing, report.score, scripts.MOST).packed()
+    yield Step(1, 1, str(written.keep(worker.folder, job, ENDING, packed)))

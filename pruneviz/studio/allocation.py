@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import streamlit as st
 
 from pruneviz import allocation as records
-from pruneviz.allocation import CURRENCIES, Allocation
+from pruneviz import plain
+from pruneviz.allocation import CANNOT_TELL, CURRENCIES, KEEPS, KEEPS_NOT, Allocation
 from pruneviz.charts import allocation as charts
 from pruneviz.charts.chart import as_percent
 from pruneviz.query import to_pin
@@ -37,7 +39,7 @@ def ask() -> None:
         now = bench.recipe_now().tolerance
         bench.select("keep", "tolerance", sorted({*TOLERANCES, now}), _kept, width=220)
         bench.choose("remove most of the", "budget", [*CURRENCIES], CURRENCIES.get)
-        st.button("Search", key="search", on_click=bench.ask, args=(KIND,), type="primary")
+        st.button("Search", key="search", on_click=bench.ask, args=(KIND, wanted(bench.recipe_now())), type="primary")
 
 
 def _kept(tolerance: float) -> str:
@@ -48,16 +50,21 @@ def answer(recipe: Recipe) -> None:
     """What was found so far, and what can be done with it; nothing before somebody asked."""
     refused = records.trouble(recipe)
     if refused:
-        st.info(f"{refused[:1].upper()}{refused[1:]}.")
+        st.info(plain.markdown(f"{refused[:1].upper()}{refused[1:]}.", 512))
         return
-    what, nodes = asked(recipe), (("tolerance", recipe.tolerance), ("budget", recipe.budget))
-    if not bench.asked(KIND) and orders.found(what, KIND, nodes) is None:
-        st.markdown(explained())
+    what, nodes = wanted(recipe)
+    if not bench.asked(KIND, (what, nodes)):
+        # What was found before is shown; a search begins, or goes on, only where somebody asks for it.
+        found = orders.found(what, KIND, nodes)
+        if found is None:
+            st.markdown(explained())
+        else:
+            _shown(recipe, found)
         return
     order = orders.look(what, KIND, nodes)
     found, why = order.latest, orders.why(order)
     if why:
-        st.error(f"The search ended: {why}")
+        st.error(f"The search ended: {plain.markdown(why, 512)}")
     if found is not None:
         _shown(recipe, found)
     elif not why:
@@ -67,6 +74,11 @@ def answer(recipe: Recipe) -> None:
 def asked(recipe: Recipe) -> Recipe:
     """What a search depends on: amounts are what it looks for; layers that are kept whole stay so."""
     return kitchen.job_part(recipe, amount=0.0, scope="layer", overrides=())
+
+
+def wanted(recipe: Recipe) -> tuple[Recipe, tuple]:
+    """All that a search depends on: what is searched, how much may be lost, and what is to become less."""
+    return asked(recipe), (("tolerance", recipe.tolerance), ("budget", recipe.budget))
 
 
 def explained() -> str:
@@ -83,7 +95,8 @@ def _shown(recipe: Recipe, found: Allocation) -> None:
     st.subheader(headline(found), anchor=False)
     st.markdown(told(found))
     if not found.complete:
-        st.progress(min(1.0, found.tried / max(1, found.of)), f"{found.tried:,} of {found.of:,} evaluations: {found.words}")
+        said = f"{found.tried:,} of {found.of:,} evaluations: {plain.markdown(found.words)}"
+        st.progress(min(1.0, found.tried / max(1, found.of)), said)
     _use(recipe, found)
     measure = catalogue.kind(recipe.granularity).measure
     left, right = st.columns(2, gap="large") if found.complete else (st.container(), None)
@@ -119,9 +132,22 @@ def headline(found: Allocation) -> str:
     """What the search found, in one sentence."""
     what = "multiply-adds" if found.budget == "ms" else CURRENCIES[found.budget]
     gone = as_percent(found.saved)
-    if not found.complete or found.kept is None:
-        return f"So far {gone} of the {what} can go."
-    return f"{gone} of the {what} go, and {as_percent(found.kept)} of the {found.metric} stay."
+    if not found.complete or found.kept_interval is None:
+        return f"So far {gone} of the {what} can go." if not found.complete else f"{gone} of the {what} go."
+    low, high = (_percent(end) for end in found.kept_interval)
+    asked_for = f"{as_percent(1 - found.tolerance)} asked for"
+    seen = f"{found.best.reporting.n:,} other {found.noun}"
+    end = {
+        KEEPS: f"the {asked_for} are kept",
+        KEEPS_NOT: f"the {asked_for} are not kept",
+        CANNOT_TELL: f"whether the {asked_for} are kept, they cannot tell",
+    }[found.keeps]
+    kept = f"{as_percent(found.kept)} of the {found.metric} stay on {seen} (95% interval {low} to {high})"
+    return f"{gone} of the {what} go, and {kept}: {end}."
+
+
+def _percent(share: float) -> str:
+    return as_percent(share) if math.isfinite(share) else "unknown"
 
 
 def told(found: Allocation) -> str:
@@ -145,7 +171,8 @@ def told(found: Allocation) -> str:
     return (
         f"{said}**On the {report.n:,} others: {value}.** The search went out from "
         f"{STARTS.get(found.started, found.started)} and measured {found.tried:,} allocations; the half that chose "
-        "flatters, the other does not. One shot, no fine-tuning."
+        "flatters, the other does not. Once the setting is used, the app measures it on both halves together: then this "
+        "figure of the others stays the honest one. One shot, no fine-tuning."
     )
 
 

@@ -6,13 +6,12 @@ import io
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import streamlit as st
 
 from pruneviz import plain
 from pruneviz.recipe import Recipe
-from pruneviz.studio import kitchen, larder, orders
+from pruneviz.studio import kitchen, larder, written
 
 LABEL = "Copy as Python"
 KIND = "script"
@@ -62,7 +61,7 @@ def offered(recipe: Recipe) -> Offered:
     """The script of a Recipe. Of a heavy model the worker process writes it, and a page that waits for it can be left."""
     asked = kitchen.measured_part(recipe)
     if kitchen.heavy(recipe.subject):
-        return _opened(Path(orders.finished(kitchen.job_part(asked), KIND, panel=KIND)).read_bytes())
+        return _opened(written.content(kitchen.job_part(asked), KIND, KIND))
     if _script.known(asked) is None:
         kitchen.wait_for(asked)
     made = _script(asked)

@@ -15,6 +15,8 @@ from pruneviz.studio import kitchen, larder, orders
 
 PANEL = "damage"
 """What breaks is measured beside the setting of the strip, and ends when its page is left."""
+TICK = 0.1
+"""Seconds between two words to a page that waits for another visitor's step."""
 AMOUNTS = tuple(percent / 100 for percent in range(5, 101, 5))
 """Where it is looked for what changes sides first: a measurement each."""
 
@@ -59,13 +61,27 @@ def first_flips(recipe: Recipe, told: Callable[[float], None]) -> FirstFlips:
     if kitchen.heavy(recipe.subject):
         return orders.first(whole, "flips", AMOUNTS, PANEL)
     place = _searching(whole)
-    with place.lock:
-        if place.coming is None:
-            place.coming = _search(whole)
-        while place.found is None or place.found.partial:
-            place.found = next(place.coming) or place.found
-            told(len(place.found.amounts) / len(AMOUNTS) if place.found else 0.0)
-    return place.found
+    while (now := place.found) is None or now.partial:
+        # One step at a time, and told without the lock: whoever waits for another's steps can leave, too.
+        if place.lock.acquire(timeout=TICK):
+            try:
+                _step(place, whole)
+            finally:
+                place.lock.release()
+        told(len(place.found.amounts) / len(AMOUNTS) if place.found else 0.0)
+    return now
+
+
+def _step(place: Searching, whole: Recipe) -> None:
+    """One step further. One that fails is the end of what was begun: the next begins anew, from the first amount."""
+    if place.found is not None and not place.found.partial:
+        return
+    try:
+        place.coming = place.coming or _search(whole)
+        place.found = next(place.coming) or place.found
+    except BaseException:
+        place.coming = None
+        raise
 
 
 def _search(recipe: Recipe) -> Iterator[FirstFlips | None]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from pruneviz import findings
-from pruneviz.candidates import LETTERS, LIVE, Candidate, cost, paired, same_samples
+from pruneviz.candidates import LETTERS, LIVE, Candidate, Paired, cost, paired, same_samples, surely
+from pruneviz.charts.candidate_words import points_between
 from pruneviz.query import to_pin
 from pruneviz.recipe import Recipe
 from pruneviz.report import Report
@@ -86,14 +88,20 @@ def milliseconds(recipe: Recipe) -> Spread | None:
 
 def way(recipe: Recipe) -> tuple[str, ...]:
     """How a setting was made, choice by choice, in words: always as many, so that candidates can be told apart."""
-    kind, by = catalogue.kind(recipe.granularity), catalogue.criteria()[recipe.criterion]
+    kind, by = catalogue.kind(recipe.granularity), catalogue.criteria().get(recipe.criterion)
     units = recipe.granularity in catalogue.UNITS
-    pooled = f", pooled by {choices.POOLS[recipe.pool]}" if units and not by.units else ""
-    compared = "" if ":" in recipe.granularity else catalogue.scopes(recipe.granularity)[recipe.scope].name
+    pooled = f", pooled by {choices.POOLS[recipe.pool]}" if units and by and not by.units else ""
+    criterion = f"{_named(catalogue.criteria(), recipe.criterion)}{pooled}"
+    compared = "" if ":" in recipe.granularity else _named(catalogue.scopes(recipe.granularity), recipe.scope)
     return (
-        model(recipe.subject), f"{kind.name}", f"{by.name}{pooled}", compared, findings.percent(recipe.amount),
+        model(recipe.subject), f"{kind.name}", criterion, compared, findings.percent(recipe.amount),
         _by_hand(recipe), _looked_at(recipe),
     )  # fmt: skip
+
+
+def _named(offered: Mapping[str, Any], key: str) -> str:
+    """The name of a choice; one of a stranger's pin that nobody offers here is called what the pin calls it."""
+    return offered[key].name if key in offered else key
 
 
 def told_apart(known: Sequence[Candidate]) -> dict[str, tuple[str, ...]]:
@@ -142,21 +150,27 @@ def sentence(live: Candidate, first: Candidate) -> str:
         return "The live setting is A itself: change something, and the two are compared everywhere."
     if not same_samples(live.report, first.report):
         return "The live setting was measured on other samples than A: their accuracies cannot be held against each other."
-    words = f"The live setting {_worth(live.report, first.report)}{_price(live, first)}"
     pair = paired(live.report, first.report)
+    words = f"The live setting {_worth(live.report, first.report, pair)}{_price(live, first)}"
     if pair is None:
         return f"{words}."
     return f"{words}: {pair.newly_wrong:,} of {pair.n:,} {pair.noun} newly wrong, {pair.newly_right:,} newly right."
 
 
-def _worth(live: Report, first: Report) -> str:
-    here, there = live.score, first.score
+def _worth(live: Report, first: Report, pair: Paired | None) -> str:
+    """What it is worth beside A: as a difference only where the 95 % interval leaves out that there is none."""
+    here, there, sure = live.score, first.score, surely(live, first)
     if here.correct is None:
-        return f"has {here.value / there.value:.2f} × A's {here.metric}"
-    points = round(100 * (here.value - there.value), 1)
-    if not points:
-        return f"has the same {here.metric} as A"
-    return f"is {abs(points):.1f} points {'above' if points > 0 else 'below'} A"
+        unsure = "" if sure else ", which could be chance,"
+        return f"has {here.value / there.value:.2f} × A's {here.metric}{unsure}"
+    points = 100 * (here.value - there.value)
+    said = f"{abs(points):.1f} points {'above' if points > 0 else 'below'} A"
+    if pair is None:
+        return f"is {said}" if sure else f"has {here.metric} that cannot be told from A's"
+    if not (pair.newly_wrong or pair.newly_right):
+        return f"is right on the same {pair.noun} as A"
+    between = f"95% interval of the difference {points_between(*pair.interval)} points"
+    return f"is {said} ({between})" if sure else f"cannot be told from A by {here.metric} ({between})"
 
 
 def _price(live: Candidate, first: Candidate) -> str:

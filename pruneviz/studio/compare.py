@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pruneviz import findings, plain
-from pruneviz.candidates import COSTS, Candidate, apart, cost, layers, paired, same_samples, shared
+from pruneviz import plain
+from pruneviz.candidates import COSTS, Candidate, apart, cost, layers, paired, shared
+from pruneviz.charts import candidate_words as words
 from pruneviz.charts import compare as charts
 from pruneviz.charts.layer_pair import by_layer
 from pruneviz.charts.lineage import lineage
 from pruneviz.recipe import Recipe
-from pruneviz.report import Report
 from pruneviz.studio import bench, show
 from pruneviz.studio.candidates import Absent, candidates, looked, sentence, setting, told_apart
 
@@ -59,8 +59,8 @@ def tradeoff(recipe: Recipe, every: Sequence[Candidate | Absent]) -> None:
     """Who costs what, and how each was made: two pictures of the same candidates."""
     known = drawn(every)
     same, other = apart(known)
-    by = recipe.budget if recipe.budget in BY else "parameters"
-    bench.choose("held against", "budget", [*BY], BY.get)
+    by = recipe.held_against if recipe.held_against in BY else "parameters"
+    bench.choose("held against", "held_against", [*BY], BY.get)
     left, right = st.columns(2, gap="large")
     with left:
         show.chart(charts.pareto(same, by, bench.marked()), key="pareto", on_pick=_mark)
@@ -77,7 +77,7 @@ def tradeoff(recipe: Recipe, every: Sequence[Candidate | Absent]) -> None:
 def _made(known: Sequence[Candidate], by: str) -> None:
     ways = told_apart(known)
     show.chart(lineage(known, ways, by, bench.marked()), key="lineage", on_pick=_mark)
-    common = " · ".join(filter(None, shared(ways)))
+    common = plain.markdown(" · ".join(filter(None, shared(ways))), 1024)
     st.caption(
         f"{f'All share: {common}. ' if common else ''}Colour: the difference to {known[0].letter}, purple where it is "
         f"higher and green where it is lower; size: {COSTS[by]}."
@@ -116,14 +116,16 @@ def rows(recipe: Recipe, every: Sequence[Candidate | Absent]) -> None:
 def _worth(known: Sequence[Candidate]) -> None:
     """What each is worth: two narrow tables instead of one that no telephone can hold."""
     first = known[0]
-    header = ("", first.report.score.metric, "95% interval", "n", f"against {first.letter}", "newly wrong / right")
+    against = f"against {first.letter}, 95% interval"
+    header = ("", first.report.score.metric, "95% interval", "n", against, "newly wrong / right")
     body = [(one.letter, *_numbers(one, first)) for one in known]
-    show.table([header, *body], f"What each is worth; {first.letter} is what the others are held against.")
+    said = "«Within chance»: the interval of the difference holds 0. Each is held against it alone, not all at once."
+    show.table([header, *body], f"What each is worth; {first.letter} is what the others are held against. {said}")
 
 
 def _prices(known: Sequence[Candidate]) -> None:
     by = [key for key in COSTS if any(cost(one, key) is not None for one in known)]
-    body = [(one.letter, *(charts.costs(one, key) for key in by)) for one in known]
+    body = [(one.letter, *(words.costs(one, key) for key in by)) for one in known]
     show.table([("", *(COSTS[key] for key in by)), *body], "What is left of each, and its share of the dense model.")
 
 
@@ -149,17 +151,8 @@ def _row(at: int, one: Candidate | Absent, recipe: Recipe) -> None:
 def _numbers(one: Candidate, first: Candidate) -> tuple[str, ...]:
     score, pair = one.report.score, None if one is first else paired(one.report, first.report)
     sides = f"{pair.newly_wrong:,} / {pair.newly_right:,}" if pair else "–"
-    against = "–" if one is first else _against(one.report, first.report)
-    return charts.value(one), charts.interval(one), f"{score.n:,}", against, sides
-
-
-def _against(report: Report, first: Report) -> str:
-    if not same_samples(report, first):
-        return "other samples"
-    here, there = report.score, first.score
-    if here.correct is None:
-        return f"{here.value / there.value:.2f} ×"
-    return findings.points(100 * (here.value - there.value))
+    against = "–" if one is first else words.difference(one.report, first.report)
+    return words.value(one), words.interval(one), f"{score.n:,}", against, sides
 
 
 def layerwise(every: Sequence[Candidate | Absent]) -> None:

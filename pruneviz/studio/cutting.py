@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from pruneviz.charts.chart import number
 from pruneviz.charts.holes import Hole
 from pruneviz.recipe import Recipe
 from pruneviz.removed import Removed
-from pruneviz.studio import kitchen, larder, orders
+from pruneviz.studio import kitchen, larder, orders, written
 
 HALF = 0.5
 BESIDE = "removal"
@@ -59,7 +57,7 @@ def archive(recipe: Recipe) -> bytes:
     """The smaller network as a .zip: the recipe, the weights, a file that rebuilds it, ONNX."""
     asked = kitchen.measured_part(recipe)
     if kitchen.heavy(recipe.subject):
-        return Path(orders.finished(kitchen.job_part(asked), ARCHIVE, panel=BESIDE)).read_bytes()
+        return written.content(kitchen.job_part(asked), ARCHIVE, BESIDE)
     if _archive.known(asked) is None:
         kitchen.wait_for(asked)
     return _archive(asked)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pruneviz import findings
+from pruneviz import findings, plain
 from pruneviz.charts import anatomy as charts
 from pruneviz.charts import holes as hole_charts
 from pruneviz.charts import river
@@ -151,10 +151,10 @@ def removal(recipe: Recipe) -> None:
     try:
         found = cutting.remove(recipe)
     except ValueError as problem:  # of a heavy model the preview is asked of the worker, and can be cancelled
-        st.info(f"Nothing was removed, for there is no preview to compare it with: {problem}")
+        st.info(f"Nothing was removed, for there is no preview to compare it with: {plain.markdown(problem, 512)}")
         return
     if found.trouble:
-        st.error(f"The removal was rolled back: {found.trouble}")
+        st.error(f"The removal was rolled back: {plain.markdown(found.trouble, 512)}")
         return
     st.success(cutting.proof(found, kitchen.report(recipe).score.metric))
     before, after = (f"{value:.1%}" if found.correct[0] is not None else f"{value:.3f}" for value in found.value)

@@ -23,7 +23,8 @@ def pair(recipe: Recipe, example: int) -> None:
     title.header(QUESTION, anchor=False)
     trouble = _refused(recipe.subject)
     if trouble or example < 0:
-        st.markdown(trouble or "Choose an example above, and both networks are asked which of its pixels count.")
+        asking = "Choose an example above, and both networks are asked which of its pixels count."
+        st.markdown(plain.markdown(trouble, 512) or asking)
         return
     bench.choose("pixels weighed by", "attribution", [*METHODS], lambda key: METHODS[key].name)
     if kitchen.heavy(recipe.subject):

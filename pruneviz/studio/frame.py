@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pruneviz import plain
 from pruneviz.recipe import Recipe
 from pruneviz.studio import (
     admission,
@@ -53,7 +54,7 @@ def open_page() -> None:
         if not presenting:
             _menu(pages, page)
         for said in bench.words():
-            st.warning(said)
+            st.warning(plain.markdown(said, 1024))
         made_with.ask_for_files()
         strip, line = None if presenting else strips.strip(recipe), status.place(recipe)
     with status.telling(line):

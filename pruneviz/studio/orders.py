@@ -28,7 +28,7 @@ SETTING = "PRUNEVIZ_HEAVY_SECONDS"
 PATIENCE = 0.5
 """Seconds that a page may be held up by one measurement; what takes longer is asked of the worker process."""
 TICK = 0.1
-PASSING = ("measure", "breakage", "flips", "attributions")
+PASSING = ("measure", "breakage", "flips", "attributions", "sensitivity", "script")
 """Kinds that end, where they were for a panel, when the page that has it is left."""
 LONG = ("curve", "stand")
 """Kinds that go on for a while when everybody who watched has left: who comes back finds them further on."""
@@ -193,6 +193,15 @@ def telling(tell: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         _telling.tell = None
+
+
+def anew(recipe: Recipe, kind: str, nodes: tuple = ()) -> None:
+    """What an order came to is no longer there: whoever looks at it next has it done once more."""
+    order = _order(recipe, kind, nodes)
+    with order.lock:
+        if order.state == "done":
+            order.state, order.latest, order.seen, order.version = "open", None, None, order.version + 1
+            queue().outdated(_job(order))
 
 
 def mine() -> list[Order]:

@@ -13,6 +13,8 @@ from pruneviz.studio import catalogue, curves
 from pruneviz.studio.scrubber import Cliff, Exact, FitLine, Ghost, Halves, Histogram, Layer, Line, Panel
 
 DASHES = {"laplace": "", "gauss": "2 3", "generalised": "7 4"}
+NEAR = 0.006
+"""A setting between two whole percents stands at the height of the nearer one."""
 NAMES = {"laplace": "Laplace", "gauss": "Gauss", "generalised": "generalised Gauss"}
 
 
@@ -176,7 +178,8 @@ def _ghosts(curve: Curve, amounts: Sequence[float]):
     at, value = [point.amount for point in curve.points], [_scale(curve) * point.value for point in curve.points]
     for amount in amounts:
         nearest = int(np.argmin(np.abs(np.array(at) - amount)))
-        yield Ghost(100 * amount, value[nearest])
+        if abs(at[nearest] - amount) <= NEAR:  # of a growing curve the next point may be anywhere else
+            yield Ghost(100 * amount, value[nearest])
 
 
 def _layers(recipe: Recipe, sweep: Sweep):

@@ -87,7 +87,7 @@ def first(recipe: Recipe, found: Breakage) -> None:
         label = f"Measuring at {len(breakage.AMOUNTS)} amounts …"
         flips = known or show.progress(label, lambda told: breakage.first_flips(recipe, told))
     except ValueError as problem:  # of a heavy model it is asked of the worker, and can be cancelled
-        st.info(f"What changes sides first is not known: {problem}")
+        st.info(f"What changes sides first is not known: {plain.markdown(problem, 512)}")
         return
     st.markdown(words.first(flips, found.noun, recipe.granularity))
     measure = catalogue.kind(recipe.granularity).measure

@@ -20,6 +20,7 @@ from pathlib import Path
 import streamlit as st
 
 from pruneviz import truth_file
+from pruneviz.plain import markdown
 from pruneviz.recipe import Recipe
 from pruneviz.studio import admission, background, bench, kitchen, larder
 from pruneviz.truths import Truth, plain
@@ -172,7 +173,10 @@ def arguments(recipe: Recipe) -> list[str]:
 
 def command(recipe: Recipe) -> str:
     """The same as a line for a terminal."""
-    return f"python -m pruneviz {shlex.join(arguments(_key(recipe)))} --json > times.json"
+    said = arguments(_key(recipe))
+    if recipe.subject.startswith("own:"):  # what was brought has no name elsewhere: there it is its card's path
+        said = ["--subject=path/to/subject.toml" if one.startswith("--subject=") else one for one in said]
+    return f"python -m pruneviz {shlex.join(said)} --json > times.json"
 
 
 @larder.kept(1)
@@ -241,7 +245,7 @@ def _grown(now: Truth | None, drawn: Truth | None) -> bool:
 
 def _ended(found: Measuring) -> None:
     if found.trouble:
-        st.error(found.trouble)
+        st.error(markdown(found.trouble, 512))
     elif found.stopped:
         st.info("The measurement was stopped. What was measured until then is shown.")
     st.button("Measure again", key="again", on_click=again, args=(found,))
@@ -253,5 +257,5 @@ def uploaded() -> Truth | None:
     try:
         return truth_file.read(given.getvalue()) if given else None
     except ValueError as problem:
-        st.error(str(problem))
+        st.error(markdown(problem, 512))
         return None

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import streamlit as st
 
+from pruneviz import plain
 from pruneviz.charts import sensitivity as charts
 from pruneviz.charts.chart import as_percent
 from pruneviz.recipe import Recipe
@@ -19,13 +20,26 @@ FOLLOWS = "follows the slider"
 
 
 def found(recipe: Recipe) -> tuple[Sensitivity | None, str]:
-    """The map; where it takes long, as far as the worker has it. And why there is none, in a sentence."""
+    """The map; where it takes long, as far as the worker has it. And why there is none, in a sentence.
+
+    Of a heavy model it takes minutes: the worker begins only where somebody asks. Elsewhere it begins with the page, and
+    ends where the page is left before it is there.
+    """
     if ":" in recipe.granularity:
         return None, f"{recipe.granularity} is one choice for all layers: choose weights, filters, neurons, heads or layers."
     if _quick(recipe):
         return _map(replace(asked(recipe), calibration=recipe.calibration)), ""
-    order = orders.look(asked(recipe), KIND)
+    what = asked(recipe)
+    if _unasked(recipe):
+        return orders.found(what, KIND), ""
+    order = orders.look(what, KIND, panel="" if kitchen.heavy(recipe.subject) else KIND)
     return order.latest, orders.why(order)
+
+
+def _unasked(recipe: Recipe) -> bool:
+    """Whether a map takes so long that it is asked for, and nobody did."""
+    what = asked(recipe)
+    return kitchen.heavy(recipe.subject) and not orders.known(what, KIND) and not bench.asked(KIND, what)
 
 
 def _quick(recipe: Recipe) -> bool:
@@ -72,8 +86,8 @@ def told(recipe: Recipe, here: Sensitivity | None) -> str:
     test = "the samples that changed sides say so (sign test, 5%)" if here.higher else "the paired losses say so (5%)"
     point = "a point" if here.higher else f"1% of {here.metric}"
     return (
-        f"{said} Measured on {seen}{_width(here)}. A layer counts as losing {point} only where {test}: smaller differences "
-        "are not called differences."
+        f"{said} Measured on {seen}{_width(here)}. A layer counts as losing {point} only where {test}. It is called robust "
+        f"only where the 95% interval of its loss stays within {point} at every amount; else nobody can tell."
     )
 
 
@@ -90,7 +104,10 @@ def _width(here: Sensitivity) -> str:
 def matrix(recipe: Recipe, here: Sensitivity | None, trouble: str) -> None:
     """The map; a click on a square gives that layer this amount of its own, a second one takes it back."""
     if trouble:
-        st.info(trouble)
+        st.info(plain.markdown(trouble, 512))
+    elif ":" not in recipe.granularity and _unasked(recipe):
+        st.caption("Every layer is measured alone at eight or nine amounts: of this model that can take minutes.")
+        st.button("Measure each layer alone", key="map", on_click=bench.ask, args=(KIND, asked(recipe)), type="primary")
     if here is None:
         return
     measure = catalogue.kind(recipe.granularity).measure
@@ -116,12 +133,9 @@ def _together(here: Sensitivity) -> None:
     if together:
         few = f"{together[0].label}: with {', '.join(together[0].others[:3])}"
         more = {1: "", 2: ", and 1 more row like it"}.get(len(together), f", and {len(together) - 1} more rows like it")
-        tail = f" Coupled layers share a row, for none of them can lose a unit alone ({few}{more})."
-    st.markdown(f":small[Robust alone is not robust together: the search below prunes all layers at once.{_escape(tail)}]")
-
-
-def _escape(text: str) -> str:
-    return text.replace("[", "\\[").replace("]", "\\]").replace("_", "\\_").replace("*", "\\*")
+        said = f"Coupled layers share a row, for none of them can lose a unit alone ({few}{more})."
+        tail = f" {plain.markdown(said, 1024)}"
+    st.markdown(f":small[Robust alone is not robust together: the search below prunes all layers at once.{tail}]")
 
 
 def _own(recipe: Recipe, here: Sensitivity) -> None:

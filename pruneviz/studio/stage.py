@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import streamlit as st
 
+from pruneviz import plain
 from pruneviz.charts import patterns as pattern_charts
 from pruneviz.recipe import Recipe
 from pruneviz.report import Curve, Report
@@ -34,7 +35,7 @@ def hero(
     try:
         sweep = curves.sweep(recipe)
     except ValueError as problem:  # of a heavy model it is asked of the worker, and can be cancelled
-        st.info(f"What goes at each percent is not known: {problem}")
+        st.info(f"What goes at each percent is not known: {plain.markdown(problem, 512)}")
         return
     title, tuned = catalogue.criteria()[recipe.criterion].name, curves.tuned(recipe)
     panel = panels.hero(recipe, report, curve, sweep, title=title, baseline=baseline, tuned=tuned, trail=bench.trail())
@@ -54,7 +55,7 @@ def _patterns(recipe: Recipe) -> None:
     try:
         rows = {name: pair(replace(recipe, granularity=name)) for name in catalogue.patterns(recipe.granularity)}
     except ValueError as problem:  # of a heavy model they are asked of the worker, and can be cancelled
-        st.info(f"The patterns are not compared: {problem}")
+        st.info(f"The patterns are not compared: {plain.markdown(problem, 512)}")
         return
     show.chart(pattern_charts.patterns(rows, recipe.granularity), key="patterns")
     st.markdown(words.patterns())

@@ -32,6 +32,7 @@ DOING = {
     "attributions": ("Asking which pixels count", "question which pixels count"),
     "sensitivity": ("Pruning each layer alone", "sensitivity map"),
     "allocate": ("Searching for the best amounts", "search"),
+    "script": ("Writing the setting as Python", "script"),
 }
 """What is being done, and what it is called: by the kind of an order."""
 OTHER = ("Working", "work")

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pruneviz import findings
+from pruneviz import findings, plain
 from pruneviz.candidates import LETTERS, paired, same_samples
+from pruneviz.charts import candidate_words
 from pruneviz.recipe import PINS, Recipe
 from pruneviz.report import Report
 from pruneviz.studio import bench, catalogue, library, status, visitor
@@ -53,7 +54,7 @@ def _pinning(recipe: Recipe) -> None:
             st.button(label, key="pin", on_click=bench.pin, shortcut="Alt+P")
         if held and bench.as_pin() != recipe.pins[0]:
             said = f"A is {pinned.setting(held[0], beside=recipe)}."
-            st.button("Back to A", key="back", on_click=bench.return_to, args=(0,), help=said)
+            st.button("Back to A", key="back", on_click=bench.return_to, args=(0,), help=plain.markdown(said, 512))
 
 
 def figures(recipe: Recipe, report: Report) -> None:
@@ -87,7 +88,7 @@ def _all(recipe: Recipe, report: Report) -> None:
 def _not_compared(report: Report, first: Report | pinned.Absent) -> str:
     """Why the live setting is not held against A."""
     if isinstance(first, pinned.Absent):
-        return f"Not compared with A: {first.why}"
+        return f"Not compared with A: {plain.markdown(first.why, 512)}"
     if report.score.partial or first.score.partial:
         return "Not compared with A yet: one of the two is still being measured."
     return "Not compared with A: it was measured on other samples."
@@ -110,10 +111,10 @@ def _measured(report: Report, first: Report | None) -> Figure:
     label = f"{score.metric}, {many} held-out {score.noun}{' so far' * score.partial}"
     if score.correct is None:
         low, high = (f"{end:.2f}" for end in score.interval)
-        against = f"{score.value / first.score.value:.2f} ×" if first else ""
+        against = candidate_words.difference(report, first) if first else ""
         return Figure(label, f"{score.value:.2f}", f"interval {low} to {high}", against)
     low, high = (f"{100 * end:.1f}" for end in score.interval)
-    against = findings.points(100 * (score.value - first.score.value)) if first else ""
+    against = candidate_words.difference(report, first) if first else ""
     return Figure(label, findings.percent(score.value), f"interval {low} to {high}", against)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import streamlit as st
 
+from pruneviz import plain
 from pruneviz.charts import criteria as criteria_charts
 from pruneviz.charts import patterns as pattern_charts
 from pruneviz.charts import truth as truth_charts
@@ -46,7 +47,7 @@ def sliders(recipe: Recipe) -> None:
         try:
             rows = {names()[key]: stage.pair(replace(recipe, criterion=key)) for key in catalogue.order(recipe.granularity)}
         except ValueError as problem:  # of a heavy model they are asked of the worker, and can be cancelled
-            st.info(f"The criteria are not compared: {problem}")
+            st.info(f"The criteria are not compared: {plain.markdown(problem, 512)}")
             return
         show.chart(pattern_charts.patterns(rows, names()[recipe.criterion]), key="patterns")
         return
@@ -58,7 +59,7 @@ def sliders(recipe: Recipe) -> None:
     scrubber(cards, key="criteria", linked=bench.linked(), on_commit=bench.take_commit)
     st.markdown(words.compared_help(offered))
     for said in absent:
-        st.caption(f"Not compared: {said}")
+        st.caption(f"Not compared: {plain.markdown(said, 512)}")
     curves.watch([one.curve for one in offered])
     measure = catalogue.kind(recipe.granularity).measure
     drawn = [_by_units(one.curve) if recipe.granularity in catalogue.UNITS else one.curve for one in offered]
@@ -122,7 +123,7 @@ def truth(recipe: Recipe) -> None:
         st.markdown(words.leaving_out(catalogue.kind(recipe.granularity)))
         trouble = insight.unit_truth_trouble(recipe)
         if trouble:
-            st.caption(trouble)
+            st.caption(plain.markdown(trouble, 512))
             return
         st.button(
             f"Leave out each {catalogue.kind(recipe.granularity).one}", key="truth", on_click=bench.ask, args=("truth",)

@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-PATIENCE = 60_000
+PATIENCE = 120_000
 """Milliseconds that a page may take before we say that it does not come: a busy machine is no bug."""
 THUMB = 24
 PAGES = {

@@ -8,13 +8,13 @@ from urllib.parse import urlencode
 
 import pytest
 
-from pruneviz import lesson_fields, lesson_shelf
+from pruneviz import findings, lesson_fields, lesson_shelf
 from pruneviz.engine import evaluate
 from pruneviz.engine.measure import Workspace
 from pruneviz.engine.sources import card
 from pruneviz.query import to_query
 from pruneviz.recipe import Recipe
-from pruneviz.report import Report
+from pruneviz.report import Curve, Report
 from pruneviz.studio import frame
 from pruneviz.studio.lessons import found
 from pruneviz.studio.lessons.places import Places
@@ -42,6 +42,14 @@ def measured(recipe: Recipe) -> Report:
     model = card.load(recipe.subject)
     standing = evaluate.stand(model, recipe)
     return evaluate.evaluate(model, recipe, standing, Workspace(model, standing.split.measured))
+
+
+@cache
+def curve(recipe: Recipe) -> Curve:
+    """The whole curve, measured the same way."""
+    model = card.load(recipe.subject)
+    standing = evaluate.stand(model, recipe)
+    return evaluate.curve(model, recipe, standing, Workspace(model, standing.split.measured), learner.AMOUNTS)
 
 
 def words(text: str) -> str:
@@ -107,12 +115,14 @@ def _answer(page, one) -> None:
         values = [measured(choice.recipe).score.value for choice in asked.choices]
         right = values.index(max(values))
     elif asked.what == "cliff":
-        return
+        cliff = findings.cliff(curve(asked.then))
+        assert f"the steepest fall begins at {findings.percent(cliff.start)}" in text
+        right = asked.right(100 * cliff.start)
     else:
         value = lesson_fields.value(asked.what, measured(asked.then), measured(asked.first) if asked.first else None)
         right = asked.right(value)
     verdict = "You are right." if right == 0 else f"but it is «{words(asked.choices[right].say)}»"
-    assert verdict in text and "95% interval" in text
+    assert verdict in text and ("95% interval" in text or asked.what == "cliff")
 
 
 RINGS = '[data-pv="others"] circle'

@@ -15,7 +15,8 @@ SQUARES = ".st-key-sensitivity .scatterlayer .trace:first-of-type path.point"
 def test_a_click_on_a_square_is_an_amount_and_a_search_is_answered_by_the_worker(visit, axe):
     page = visit("/sensitivity?m=digits_mlp")
     page.wait_for_selector(SQUARES, state="attached", timeout=PATIENCE)
-    assert "Pruned alone, fc1 is the first to lose a point" in page.locator("h1").first.inner_text()
+    said = page.locator("h1", has_text="Pruned alone, fc1 is the first to lose a point")  # once the last row is measured
+    said.wait_for(timeout=PATIENCE)
     page.locator(SQUARES).nth(4).click(force=True)
     page.wait_for_url(re.compile("own=fc1.weight"), timeout=PATIENCE)
     page.get_by_text("the layer's own amount").first.wait_for(timeout=PATIENCE)

@@ -9,14 +9,14 @@ import pytest
 
 from pruneviz import findings
 from pruneviz.recipe import PINS
-from pruneviz.studio import catalogue
+from pruneviz.studio import catalogue, frame
 from tests.browser.server import settle, slider
-from tests.studio.walk import LONG, Action, Model, actions
+from tests.studio.walk import LONG, PAGES, Action, Model, actions
 
 pytestmark = pytest.mark.browser
 
-TITLES = {"slider": "Slider", "weights": "Weights", "anatomy": "Anatomy", "compare": "Compare"}
-PLACES = {"slider": "/", "weights": "/weights", "anatomy": "/anatomy", "compare": "/compare"}
+TITLES = {url: title for _, title, url in frame.PAGES if url in PAGES}
+PLACES = {url: "/" if url == PAGES[0] else f"/{url}" for url in PAGES}
 BUTTONS = {
     "undo": "undo",
     "redo": "redo",
@@ -24,6 +24,8 @@ BUTTONS = {
     "return": "return-{}",
     "unpin": "unpin-{}",
     "baseline": "baseline-{}",
+    "lesson": "lesson-start-{}",
+    "leave": "lesson-leave",
 }
 SHAPES = {"signed": "w", "absolute": "|w|"}
 STANDS = """([query, undo, redo, pin, share]) => {
@@ -54,6 +56,14 @@ def act(page, visit, action: Action, model: Model) -> None:
         page.wait_for_url(lambda url: url.split("?")[0].endswith(PLACES[value]))
     elif name in BUTTONS:
         page.locator(f".st-key-{BUTTONS[name].format(value)} button").click()
+        if name == "lesson":
+            page.wait_for_url(lambda url: url.split("?")[0].endswith(PLACES[model.page]))
+    elif name == "title":
+        page.locator(".st-key-title input").fill(value)
+        page.keyboard.press("Enter")
+    elif name == "limit":
+        page.locator(f".st-key-limit-{value[0]} input").fill(str(value[1]))
+        page.keyboard.press("Enter")
     elif name == "mark":
         page.locator(f".st-key-mark-{value} label").click()
     elif name == "amount":
@@ -91,7 +101,7 @@ def choose(page, field: str, value: str) -> None:
 
 def test_a_random_walk_is_where_the_model_says(visit):
     page = visit("/?m=digits_mlp&s=60")
-    for step, (action, model) in enumerate(actions(7, LONG or 20, scrub=True, leave=True)):
+    for step, (action, model) in enumerate(actions(672, LONG or 20, scrub=True, leave=True)):
         act(page, visit, action, model)
         try:
             page.wait_for_function(STANDS, arg=expected(model))

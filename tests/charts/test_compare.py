@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from pruneviz.candidates import Candidate
-from pruneviz.charts import compare, theme
+from pruneviz.candidates import Candidate, paired
+from pruneviz.charts import candidate_words, compare, theme
 from pruneviz.charts.layer_pair import MOST, by_layer
 from pruneviz.charts.lineage import lineage
 from pruneviz.recipe import Recipe
@@ -15,12 +15,14 @@ from pruneviz.report import LayerReport
 from tests.test_candidates import report
 
 
-def candidate(letter: str, right: int, left: int, **how) -> Candidate:
-    return Candidate(letter, Recipe(), report((True,) * right + (False,) * (10 - right), left, **how))
+def candidate(letter: str, right: int, left: int, scale: int = 1, **how) -> Candidate:
+    """A candidate that has so many of ten samples right; of so many times as many where that is to be no chance."""
+    return Candidate(letter, Recipe(), report((True,) * right * scale + (False,) * (10 - right) * scale, left, **how))
 
 
 GOOD, SMALL, BEATEN = candidate("A", 9, 80), candidate("B", 6, 20), candidate("live", 5, 90)
 THREE = (GOOD, SMALL, BEATEN)
+SURE = (candidate("A", 9, 80, 40), candidate("B", 6, 20, 40), candidate("live", 5, 90, 40))
 WAYS = {"A": ("weights", "20%"), "B": ("weights", "80%"), "live": ("filters", "10%")}
 
 
@@ -33,17 +35,34 @@ def test_marks_lie_where_they_were_measured_with_their_intervals():
     assert [*line.x] == pytest.approx([100 * 30 / 110, 100 * 90 / 110]) and line.line.shape == "hv"
     assert [one[0] for one in marks.customdata] == ["A", "B", "live"]
     assert (
-        chart.title == "B and A are on the front; live lies behind it."
+        chart.title
+        == "B and A are on the front; live lies behind it. By accuracy, B cannot be told from A, nor A from live."
         and "% of the dense" in chart.figure.layout.xaxis.title.text
     )
     assert [row[-1] for row in chart.table[1]] == ["yes", "yes", "no"]
 
 
 def test_titles_say_who_beats_whom():
-    assert compare.pareto((GOOD, SMALL)).title.startswith("None of the 2 beats another")
-    assert compare.pareto((candidate("A", 9, 10), BEATEN)).title.startswith("A beats all others")
+    assert compare.pareto(SURE[:2]).title == "None of the 2 beats another: who is smaller measures worse."
+    assert compare.pareto(SURE).title == "B and A are on the front; live lies behind it."
+    third = candidate("C", 5, 99, 40)
+    assert compare.pareto((SURE[1], third)).title == "B beats C: none is as small and as good."
+    assert compare.pareto((SURE[1], SURE[2], third)).title.startswith("B beats all others: none is as small")
     assert compare.pareto((GOOD,)).title.startswith("A stands alone: 90% with 90 (81.8%) parameters left")
     assert compare.pareto(THREE, "ms").title.startswith("Of no candidate the milliseconds are known yet. Not drawn")
+
+
+def test_titles_state_nothing_that_chance_could_explain():
+    """Ten samples tell little: nine right against six, and six against five."""
+    told = "By accuracy, B cannot be told from A."
+    assert compare.pareto((GOOD, SMALL)).title == f"As measured, none of the 2 beats another. {told}"
+    assert compare.pareto((SMALL, BEATEN)).title == f"None is smaller than B or measures better. {told[:-2]}live."
+    many = [candidate(letter, right, 10 * right) for right, letter in enumerate("ABCDE", 4)]
+    assert compare.pareto(many).title.endswith("A cannot be told from B, nor B from C, nor 2 more pairs from each other.")
+    one, two = candidate("A", 9, 20), candidate("B", 9, 20)
+    assert compare.pareto((one, two)).title == "A and B cost the same and measure the same."
+    tied = compare.pareto((SURE[0], SURE[1], replace(SURE[1], letter="C"))).title
+    assert tied == "None of the 3 beats another."
 
 
 def test_of_two_models_the_numbers_themselves_are_compared():
@@ -66,9 +85,17 @@ def test_the_tree_says_what_tells_candidates_apart():
     assert [one[0] for one in leaves.customdata] == ["A", "B", "live"] and [*leaves.marker.color] == [0, -30, -40]
     assert leaves.marker.line.width[2] > leaves.marker.line.width[0] and leaves.marker.size[2] > leaves.marker.size[1]
     assert chart.title == "2 choices tell the 3 candidates apart; none measures better than A."
-    assert [row[-1] for row in chart.table[1]] == ["–", "−30.0 points", "−40.0 points"]
-    better = lineage((SMALL, GOOD), {"A": ("x",), "B": ("y",)})
+    ends = [candidate_words.points_between(*paired(one.report, GOOD.report).interval) for one in (SMALL, BEATEN)]
+    told = [f"−30.0 points ({ends[0]}), within chance", f"−40.0 points ({ends[1]}), within chance"]
+    assert [row[-1] for row in chart.table[1]] == ["–", *told]
+    better = lineage((SURE[1], SURE[0]), {"A": ("x",), "B": ("y",)})
     assert better.title == "One choice tells the 2 candidates apart; A measures better than B."
+    unsure = lineage((SMALL, GOOD), {"A": ("x",), "B": ("y",)})
+    assert unsure.title.endswith("; A measures better than B, but chance could explain that.")
+    elsewhere = replace(GOOD, report=replace(GOOD.report, score=replace(GOOD.report.score, samples="there")))
+    apart = lineage((SMALL, elsewhere), {"A": ("x",), "B": ("y",)})
+    assert apart.title.endswith("none measures better than B.") and apart.table[1][1][-1] == "other samples"
+    assert [*apart.figure.data[-1].marker.color] == [0, 0]
     assert lineage((GOOD, SMALL), {"A": ("x",), "B": ("x",)}).title == "All candidates were made the same way."
     assert len({*leaves.y}) == 3 and [*lineage((GOOD,), {"A": ("x",)}).figure.data[-1].y] == []
 
@@ -98,4 +125,5 @@ def test_many_are_a_line_each():
     chart = compare.parallel([candidate(letter, right, 10 * right + 5) for right, letter in enumerate("ABCDEFG", 2)])
     named = [one.label for one in chart.figure.data[0].dimensions]
     assert named == ["candidate", "weights left", "parameters left", "MACs left", "accuracy, %"]
-    assert chart.title == "Of 7 candidates G has the best accuracy, 80%." and len(chart.table[1]) == 7
+    assert chart.title == "Of 7 candidates G measures best: accuracy 80%. D, E and F cannot be told from it."
+    assert len(chart.table[1]) == 7

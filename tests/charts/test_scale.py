@@ -57,6 +57,14 @@ def test_every_chart_speaks(name):
     assert theme.KEPT not in text and theme.REMOVED not in text  # nothing here is kept or removed
 
 
+def test_a_share_without_a_score_is_drawn_and_no_score_is_made_of_it():
+    chart = scale.published(STUDIES, None)
+    (trace,) = drawn(chart, "BERT, layers")
+    assert gone(trace) == [40] and float(trace.y[0]) == 98 and "up to 98% of the dense GLUE score" in trace.customdata[0]
+    (row,) = [row for row in chart.table[1] if row[0] == "BERT, layers" and row[1] == "the paper"]
+    assert row[4] == "up to 98%" and row[5] == "" and "100.00" not in " ".join(map(str, row))
+
+
 def test_taught_is_hollow_and_joined_to_the_paper():
     chart = scale.published(STUDIES, None)
     joined = [trace for trace in chart.figure.data if trace.mode == "lines+markers"]

@@ -12,16 +12,16 @@ AMOUNTS = (0.1, 0.5, 0.9)
 
 
 def cell(amount: float, value: float, wrong: int) -> Cell:
-    return Cell(amount, int(100 * amount), 200, value, 0.95, (value - 0.03, value + 0.03), wrong, 0, 0.1, 0.01)
+    return Cell(amount, int(100 * amount), 2000, value, 0.95, (value - 0.03, value + 0.03), wrong, 0, 0.1, 0.01)
 
 
 def row(name: str, *values: float, **more) -> Row:
-    cells = tuple(cell(amount, value, round(200 * (0.95 - value))) for amount, value in zip(AMOUNTS, values, strict=False))
+    cells = tuple(cell(amount, value, round(2000 * (0.95 - value))) for amount, value in zip(AMOUNTS, values, strict=False))
     return Row(name, name, 100, cells, **more)
 
 
 def table(*rows: Row, **more) -> Sensitivity:
-    usual = {"dense_value": 0.95, "chance": 0.1, "n": 200, "metric": "accuracy", "noun": "images"} | more
+    usual = {"dense_value": 0.95, "chance": 0.1, "n": 2000, "metric": "accuracy", "noun": "images"} | more
     return Sensitivity("m", "magnitude", "weight", AMOUNTS, rows, **usual)
 
 
@@ -48,13 +48,32 @@ def test_own_amounts_are_diamonds_where_they_lie():
 def test_the_sentences_are_computed():
     assert (
         sensitivity.headline(FOUND)
-        == "Pruned alone, a is the first to lose a point, at 50%; 1 of 2 never lose one on this grid."
+        == "Pruned alone, a is the first to lose a point, at 50%; 1 of 2 stays within one for sure."
     )
     assert sensitivity.states(FOUND) == "Of 3 layers 1 is robust, 1 is fragile and 1 cannot be pruned, each pruned alone."
     assert "none of 1" not in sensitivity.headline(table(row("b", 0.95, 0.95, 0.95)))
     assert sensitivity.headline(table(row("b", 0.95))).endswith("so far.")
+    assert sensitivity.headline(table(row("b", 0.95, 0.95, 0.95))).endswith("does not lose a point on this grid.")
     assert sensitivity.headline(table(Row("c", "c", 0, reason="x"))) == "No layer of this model can be pruned alone."
     assert "2 layers are" in sensitivity.headline(table(row("a", 0.95, 0.5, 0.2), row("b", 0.95, 0.4, 0.2)))
+
+
+def test_where_samples_are_too_few_no_sentence_says_that_nothing_is_lost():
+    """12 newly wrong and 5 newly right of 500: neither a certain loss nor certainly none."""
+    cells = tuple(Cell(amount, 1, 500, 0.946, 0.96, (0.92, 0.97), 12, 5, 0.1, 0.01) for amount in AMOUNTS)
+    found = table(Row("a", "a", 100, cells), n=500)
+    assert (
+        sensitivity.headline(found)
+        == "Pruned alone, the one layer is not sure to lose a point; it cannot be told on 500 images."
+    )
+    assert sensitivity.states(found) == "Of one layer 1 is neither for sure, each pruned alone."
+    figure = sensitivity.matrix(found, {}).figure
+    assert "95% interval" in figure.data[0].hovertext[0] and "chance could explain" in figure.data[0].hovertext[0]
+    assert sensitivity.matrix(found, {}).table[1][0][2] == "cannot tell"
+    names = [one.name for one in figure.data if one.name]
+    assert names == ["the first point lost beyond chance"], "left of the line nothing is promised"
+    frail = table(row("f", 0.95, 0.5, 0.2), Row("a", "a", 100, cells), n=500)
+    assert sensitivity.headline(frail).endswith("at 50%; 1 of 2 cannot be told on 500 images.")
 
 
 def test_the_table_has_every_row_and_says_why_not():

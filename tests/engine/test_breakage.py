@@ -190,6 +190,15 @@ def test_reliability_by_hand():
     assert overconfidence(()) is None and calibration_error(()) is None
 
 
+def test_the_brightest_of_all_samples_is_looked_for_once(monkeypatch):
+    subject, looked, found = digits(), [], torch.Tensor.max
+    subject = replace(subject, held_out=replace(subject.held_out))
+    monkeypatch.setattr(torch.Tensor, "max", lambda self, *how: looked.append(self.numel()) or found(self, *how))
+    for index in range(5):
+        breakage.picture(subject, index)
+    assert looked.count(subject.held_out.stored.numel()) == 1
+
+
 def test_a_sample_is_shown_as_it_is_stored():
     subject = digits()
     shown = breakage.picture(subject, 7)

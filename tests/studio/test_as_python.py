@@ -33,6 +33,13 @@ def test_closed_it_costs_nothing_and_open_it_is_the_script():
     assert "AMOUNT = 0.9" in text and "90% asked for" in text
 
 
+def test_after_others_the_first_script_of_a_heavy_model_is_there_again(weighed):
+    recipe = replace(SETTING, subject=weighed)
+    first = as_python.offered(recipe).text
+    others = [as_python.offered(replace(recipe, amount=amount)).text for amount in (0.2, 0.3)]
+    assert as_python.offered(recipe).text == first and first not in others
+
+
 def test_the_worker_writes_what_would_be_written_here(weighed, path):
     recipe = replace(SETTING, subject=weighed)
     subject = replace(card.load(path), name=path)

@@ -10,7 +10,8 @@ import pytest
 
 from pruneviz.recipe import Recipe
 from pruneviz.runs.queue import QueueFull
-from pruneviz.studio import cutting, insight, kitchen, larder, orders, stage, status
+from pruneviz.studio import as_python, cutting, insight, kitchen, larder, orders, sensitivity, stage, status
+from pruneviz.studio.order import Order
 
 
 def test_eight_who_ask_at_once_have_one_queue(monkeypatch):
@@ -83,6 +84,26 @@ def test_what_a_page_measures_beside_the_strip_never_takes_its_turn(weighed, mon
     orders.tidy()
     assert not ticket.watchers and strip.ticket.watchers == {"server"}, "what is on the page no more may end"
     orders.stop(orders.mine())
+
+
+@pytest.mark.parametrize("kind", orders.PASSING)
+def test_what_a_page_waits_for_ends_with_the_page_and_what_was_asked_for_goes_on(kind, monkeypatch):
+    """A script, or a map that a page began by itself, is for a panel; a map or a search that somebody asked for is not."""
+    left = []
+    ticket = SimpleNamespace(leave=left.append)
+    held = {
+        (kind, "panel"): Order(kind, Recipe(), ticket=ticket),
+        (kind, ""): Order(kind, Recipe(amount=0.1), ticket=ticket),
+    }
+    asked = {("allocate", ""): Order("allocate", Recipe(), ticket=ticket)}
+    monkeypatch.setitem(orders._watched, "server", held | asked)
+    monkeypatch.setitem(orders._looked, "server", set())
+    orders.tidy()
+    assert left == ["server/panel"] and {*orders._watched["server"]} == {(kind, ""), ("allocate", "")}
+
+
+def test_kinds_that_pages_wait_for_pass():
+    assert {as_python.KIND, sensitivity.KIND} <= {*orders.PASSING}
 
 
 def test_what_is_compared_or_kept_is_of_all_samples_and_not_of_the_first_ones(weighed, monkeypatch):

@@ -45,6 +45,15 @@ def test_the_worker_writes_what_is_downloaded(recipe):
     assert any(name.endswith("weights.safetensors") for name in names) and any("subject.toml" in name for name in names)
 
 
+def test_what_was_downloaded_can_be_downloaded_again_when_its_file_has_made_room(recipe):
+    first = zipfile.ZipFile(io.BytesIO(cutting.archive(recipe))).namelist()
+    written = list(orders.queue().folder.glob("*.zip"))
+    assert written
+    for path in written:
+        path.unlink()
+    assert zipfile.ZipFile(io.BytesIO(cutting.archive(recipe))).namelist() == first
+
+
 def test_the_worker_leaves_each_unit_out_alone(recipe, here):
     assert units.alone_known(recipe) == {} and units.alone_missing(recipe) == here[1].ranking.n
     told = []

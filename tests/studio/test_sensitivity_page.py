@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pruneviz.allocation import applied
@@ -38,6 +40,7 @@ def worker(found, monkeypatch):
     monkeypatch.setattr(orders, "look", look)
     monkeypatch.setattr(orders, "found", lambda *what: found if what in asked else None)
     monkeypatch.setattr(sensitivity, "MOMENT", 1e9)
+    return asked
 
 
 def page(**query):
@@ -58,7 +61,19 @@ def test_the_map_is_there_and_a_layer_gets_an_amount_of_its_own_by_keyboard():
     assert app.query_params["own"] == "fc1.weight:30"
 
 
-def test_the_answer_becomes_the_setting_and_a_pin(found):
+def test_of_a_heavy_model_nothing_is_measured_before_somebody_asks(worker, monkeypatch):
+    asked = set()
+    monkeypatch.setattr(sensitivity.kitchen, "heavy", lambda name: True)
+    monkeypatch.setattr(sensitivity.bench, "asked", lambda what, of=None: (what, of) in asked)
+    monkeypatch.setattr(orders, "known", lambda *what: False)
+    assert sensitivity.found(MODEL) == (None, "") and not worker
+    asked.add((sensitivity.KIND, sensitivity.asked(MODEL)))
+    moved = replace(MODEL, amount=0.9, criterion="magnitude", tolerance=0.1)  # a map depends on none of these
+    assert sensitivity.found(moved) == (None, "") and len(worker) == 1
+    assert sensitivity.found(replace(MODEL, criterion="random")) == (None, "") and len(worker) == 1
+
+
+def test_the_answer_becomes_the_setting_and_a_pin(found, worker):
     app = page()
     assert not any("parameters" in one.value for one in app.subheader) and len(app.get("plotly_chart")) == 1
     app.button(key="search").click().run()
@@ -72,6 +87,14 @@ def test_the_answer_becomes_the_setting_and_a_pin(found):
     measured = found.best.choosing.correct + found.best.reporting.correct
     accuracy = next(value for label, value in shown.items() if label.startswith("accuracy"))
     assert accuracy == f"{100 * measured / 500:.1f}%".replace(".0%", "%")
+    before = len(worker)
+    app.selectbox(key="tolerance").set_value(0.05).run()
+    app.segmented_control(key="budget").set_value("macs").run()
+    assert not app.exception and len(worker) == before, "another search starts only where somebody asks for it"
+    assert any("The search gives every layer an amount of its own" in one.value for one in app.markdown)
+    app.button(key="search").click().run()
+    assert {(what[1], what[2]) for what in worker - {None}} >= {("allocate", (("tolerance", 0.05), ("budget", "macs")))}
+    assert len(worker) == before + 1
 
 
 def test_what_cannot_be_mapped_or_shared_out_is_a_sentence():
@@ -83,8 +106,6 @@ def test_what_cannot_be_mapped_or_shared_out_is_a_sentence():
 
 
 def test_until_the_other_half_was_looked_at_the_words_say_so(found):
-    from dataclasses import replace
-
     begun = replace(found, complete=False, peers=(), best=replace(found.best, reporting=None))
     assert "Nobody has looked at the other half yet" in allocation.told(begun)
     assert allocation.headline(begun).startswith("So far")

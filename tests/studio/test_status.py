@@ -162,3 +162,10 @@ def test_what_cannot_be_measured_is_a_word_and_the_setting_before(weighed, monke
     app.segmented_control(key="scope").set_value("layer").run()
     assert not app.exception and any("kind of job 'dance'" in one.value for one in app.warning)
     assert "p" not in app.query_params and strip(app)["sparsity"] == "40%"
+
+
+def test_every_kind_of_work_has_words():
+    """A line that says «Working» says nothing."""
+    from pruneviz.runs import kinds
+
+    assert {*kinds._KINDS, *kinds._ELSEWHERE} <= {*status.DOING}

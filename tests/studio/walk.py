@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from pruneviz.query import from_query, to_pin, to_query
-from pruneviz.recipe import LOOKS, PINS, Recipe
+from pruneviz.recipe import LIMITS, LOOKS, PINS, Recipe
 
 START = Recipe(subject="digits_mlp", amount=0.6)
-PAGES = ("slider", "weights", "anatomy", "compare")
+PAGES = ("slider", "weights", "anatomy", "damage", "compare", "present", "lessons", "scale")
+LESSONS = {"magnitude": ("slider", 0.5), "l1-and-l2": ("weights", 0.5)}
+"""Lessons about the model of this walk: the page on which each opens, and its amount."""
+POINTED = ("marked", "example", "group", "slide", "lesson")
+"""What is pointed at is no step, and stays where steps are undone: docs/decisions/0014."""
 OFFERED = {
     "criterion": ("magnitude", "gradient", "obd", "random"),
     "scope": ("global", "layer", "lamp"),
@@ -23,14 +27,23 @@ OFFERED = {
     "layer": ("fc1.weight", "fc2.weight", "fc3.weight"),
     "shape": ("signed", "absolute"),
     "axis": ("linear", "log"),
+    "title": ("Half of it", "Less"),
+    "limit": (("points", 1.0), ("points", 2.5), ("worst", 5.0)),
+    "lesson": tuple(LESSONS),
 }
 ON = {
     "slider": ("criterion", "scope", "granularity", "amount"),
     "weights": ("layer", "shape", "axis"),
     "anatomy": (),
+    "damage": ("group", "example"),
     "compare": ("mark", "return", "unpin", "baseline"),
+    "present": ("title", "limit"),
+    "lessons": ("lesson",),
+    "scale": (),
 }
 """What can be done on a page, beside what can be done everywhere."""
+Seen = Callable[[str], tuple[int, ...]]
+"""Which values of a field the page offers; only whoever sees it knows which classes and examples changed sides."""
 HISTORY = 100
 LONG = int(os.environ.get("PRUNEVIZ_WALK", 0))
 """So many actions are walked where somebody asks for it; in CI fewer have to do."""
@@ -68,7 +81,9 @@ class Model:
         return to_pin(self.recipe) in self.recipe.pins
 
     def _step(self, recipe: Recipe) -> None:
-        if recipe != self.recipe:
+        if _unpointed(recipe) == _unpointed(self.recipe):
+            self.recipe = recipe
+        else:
             self.past, self.future = [*self.past, self.recipe][-HISTORY:], []
             self.recipe = recipe
 
@@ -110,6 +125,23 @@ class Model:
         marked = [one for one in marked if one != letter] if letter in marked else [*marked, letter]
         self.recipe = replace(self.recipe, marked=tuple(marked))  # a look, and no step
 
+    def _group(self, index: int) -> None:
+        self.recipe = replace(self.recipe, group=index)
+
+    def _example(self, index: int) -> None:
+        self.recipe = replace(self.recipe, example=-1 if index == self.recipe.example else index)
+
+    def _limit(self, limit: tuple[str, float]) -> None:
+        limits = {**dict(self.recipe.limits), limit[0]: limit[1]}
+        self._step(replace(self.recipe, limits=tuple((name, limits[name]) for name in LIMITS if name in limits)))
+
+    def _lesson(self, name: str) -> None:
+        self.page, amount = LESSONS[name]
+        self._step(Recipe(subject=START.subject, amount=amount, lesson=name))
+
+    def _leave(self, _: object) -> None:
+        self.recipe = replace(self.recipe, lesson="")
+
     def _undo(self, _: object) -> None:
         self.future.append(self.recipe)
         self._arrive(self.past.pop())
@@ -119,8 +151,8 @@ class Model:
         self._arrive(self.future.pop())
 
     def _arrive(self, recipe: Recipe) -> None:
-        same = recipe.pins == self.recipe.pins
-        self.recipe = replace(recipe, marked=self.recipe.marked if same else recipe.marked)
+        kept = [name for name in POINTED if name != "marked" or recipe.pins == self.recipe.pins]
+        self.recipe = replace(recipe, **{name: getattr(self.recipe, name) for name in kept})
 
     def _reload(self, _: object) -> None:
         self.past, self.future = [], []
@@ -129,7 +161,12 @@ class Model:
         """The link in a fresh browser changes nothing here."""
 
 
-BY_NAME = ("go", "pin", "unpin", "baseline", "return", "mark", "undo", "redo", "reload", "open")
+BY_NAME = ("go", "pin", "unpin", "baseline", "return", "mark", "undo", "redo", "reload", "open", "group", "example", "limit")
+BY_NAME += ("lesson", "leave")
+
+
+def _unpointed(recipe: Recipe) -> Recipe:
+    return replace(recipe, **{name: getattr(START, name) for name in POINTED})
 
 
 def _fitting(recipe: Recipe) -> Recipe:
@@ -139,25 +176,36 @@ def _fitting(recipe: Recipe) -> Recipe:
     return recipe
 
 
-def actions(seed: int, count: int, *, scrub: bool, leave: bool) -> Iterator[tuple[Action, Model]]:
+def actions(
+    seed: int, count: int, *, scrub: bool, leave: bool, seen: Seen = lambda _: ()
+) -> Iterator[tuple[Action, Model]]:  # fmt: skip
     """Random actions, each with the model as it should be afterwards. `scrub` where the slider can be driven, `leave` where
-    pages can be reloaded and links opened elsewhere."""
+    pages can be reloaded and links opened elsewhere, `seen` where somebody reads what a page offers."""
     chance, model = random.Random(seed), Model()
     for _ in range(count):
-        action = _next(chance, model, scrub, leave)
+        action = _next(chance, model, (scrub, leave), seen)
         model.do(action)
         yield action, model
 
 
-def _next(chance: random.Random, model: Model, scrub: bool, leave: bool) -> Action:
+def _next(chance: random.Random, model: Model, can: tuple[bool, bool], seen: Seen) -> Action:
     """What somebody might do now: what is on this page, or everywhere."""
+    scrub, leave = can
     everywhere = ["go"] * 4 + ["undo"] * 3 * bool(model.past) + ["redo"] * 3 * bool(model.future)
     everywhere += ["pin"] * 2 * (not model.pinned and len(model.recipe.pins) < PINS)
+    everywhere += ["leave"] * 2 * bool(model.recipe.lesson)
     if leave:
         everywhere += ["reload", "open"] * (chance.random() < 0.15)
     here = [one for one in ON[model.page] for _ in range(2) if _possible(one, model, scrub)]
+    here = [one for one in here if one not in ("group", "example") or _offered(one, model, seen)]
     name = chance.choice(everywhere + here)
+    if name in ("group", "example"):
+        return Action(name, chance.choice(_offered(name, model, seen)))
     return Action(name, _value(chance, name, model))
+
+
+def _offered(name: str, model: Model, seen: Seen) -> list[int]:
+    return [one for one in seen(name) if name == "example" or one != model.recipe.group]
 
 
 def _possible(name: str, model: Model, scrub: bool) -> bool:
@@ -183,6 +231,6 @@ def _value(chance: random.Random, name: str, model: Model) -> object:
         return chance.choice([*"ABCDEFGH"[:pins], *(() if model.pinned else ("live",))])
     if name not in OFFERED:
         return None
-    shown = {"layer": model.recipe.layer or "fc2.weight"}.get(name, getattr(model.recipe, name))  # the largest layer
+    shown = {"layer": model.recipe.layer or "fc2.weight"}.get(name, getattr(model.recipe, name, None))  # the largest layer
     offered = [one for one in OFFERED[name] if one != "lamp" or model.recipe.granularity == "weight"]
     return chance.choice([one for one in offered if one != shown])

@@ -167,14 +167,15 @@ def trail() -> list[float]:
     return list(amounts)[-TRAIL:]
 
 
-def ask(what: str) -> None:
-    """Notes that the visitor asked for something slow, of the Recipe as it is now."""
-    st.session_state[f"pv_asked_{what}"] = measured(recipe_now())
+def ask(what: str, of: Any = None) -> None:
+    """Notes that the visitor asked for something slow: of the Recipe as it is now, or `of` all that its numbers depend on,
+    where that is less of the Recipe, or also some of its looks."""
+    st.session_state[f"pv_asked_{what}"] = measured(recipe_now()) if of is None else of
 
 
-def asked(what: str) -> bool:
+def asked(what: str, of: Any = None) -> bool:
     """Whether the visitor asked for it, and has changed nothing since that its numbers depend on."""
-    return st.session_state.get(f"pv_asked_{what}") == measured(recipe_now())
+    return st.session_state.get(f"pv_asked_{what}") == (measured(recipe_now()) if of is None else of)
 
 
 def measured(recipe: Recipe) -> Recipe:

@@ -26,7 +26,7 @@ def take(reference: str, found: Look) -> bool:
     """Takes the tried model in. Where a link waited for just this one, the link opens; else the page turns to it."""
     dropped = library.take(visitor.name(), reference, found.hashes, house_rules.caps(), lambda: _turn(reference))
     if dropped:
-        names = ", ".join(f"«{plain.markdown(title)}»" for title in dropped)
+        names = ", ".join(f"«{plain.one_line(title)}»" for title in dropped)
         bench.say(f"{names} made room: you may keep {house_rules.caps().models} models at a time here.")
     return True
 

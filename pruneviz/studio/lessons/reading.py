@@ -12,8 +12,11 @@ from pruneviz.studio.lessons import measured
 
 
 def shown(text: str) -> str:
-    """An author's Markdown as it is shown: a picture would be fetched from wherever it lies, so it stays a link."""
-    return re.sub(r"!(?=\[)", r"\\!", text)
+    """An author's Markdown as it is shown: a picture would be fetched from wherever it lies, so it stays a link.
+
+    Its sign becomes an entity, which no backslash of the author's undoes; one that the author escaped is none already.
+    """
+    return re.sub(r"(?<!\\)((?:\\\\)*)!(?=\[)", r"\1&#33;", text)
 
 
 def read_on(one: Lesson) -> None:

@@ -26,7 +26,8 @@ def preview_style() -> None:
 
 
 _AROUND = (
-    "[data-testid='stHeader'],[data-testid='stSidebar'],[data-testid='stToolbar']{display:none!important}"
+    "[data-testid='stHeader'],[data-testid='stSidebar'],[data-testid='stToolbar'],"
+    ":is(.st-key-status,.st-key-status-quiet){display:none!important}"
     "[data-testid='stMainBlockContainer']{padding:2.25rem 4vw 5.5rem;max-width:none}"
     ".st-key-slide{min-height:calc(100vh - 10rem);gap:1rem}"
     ".st-key-deck{position:fixed;inset:auto 0 0 0;z-index:9;padding:.5rem 4vw;background:var(--pv-ground)}"

@@ -10,7 +10,7 @@ import streamlit as st
 
 from pruneviz import case as cases
 from pruneviz.breakage import Breakage, Example
-from pruneviz.candidates import Candidate, same_samples
+from pruneviz.candidates import Candidate, beside_live, left_out
 from pruneviz.case import Case, Shown
 from pruneviz.query import to_query
 from pruneviz.recipe import Recipe
@@ -34,6 +34,8 @@ from pruneviz.truths import Truth
 EXAMPLES = 3
 """So many examples that changed sides are shown on a slide."""
 PACKAGES = ("torch", "torchvision", "numpy")
+DRAWN = 11
+"""A baseline of fewer points would be straight lines that nobody measured."""
 TIME = "present-time"
 """What is asked for where a visitor wants the setting timed."""
 PANEL = "what-if"
@@ -44,6 +46,7 @@ def case(recipe: Recipe) -> Case:
     """The Case of a Recipe."""
     report, curve = kitchen.report(recipe), stage.curve_of(recipe)
     found, timed = broken(recipe, report), truth(recipe)
+    compared, left_out = _candidates(recipe)
     return Case(
         recipe=recipe,
         **_named(recipe),
@@ -52,7 +55,8 @@ def case(recipe: Recipe) -> Case:
         baseline=_baseline(recipe, curve),
         breakage=found,
         examples=_examples(recipe, found),
-        candidates=_candidates(recipe),
+        candidates=compared,
+        left_out=left_out,
         truth=timed,
         verdict=cases.judged(recipe, report, found, timed),
         link=link(recipe),
@@ -96,15 +100,20 @@ def _shown(name: str, example: Example) -> Shown:
     return Shown(example, breakage.picture(name, example.index), breakage.text(name, example.index))
 
 
-def _candidates(recipe: Recipe) -> tuple[Candidate, ...]:
-    """The pinned settings and the live one, as far as they are of the same samples; none where none is pinned."""
-    found = candidates.candidates(recipe) if recipe.pins else ()
-    live = next((one for one in found if one.live), None)
-    return tuple(one for one in found if live is not None and same_samples(one.report, live.report))
+def _candidates(recipe: Recipe) -> tuple[tuple[Candidate, ...], tuple[str, ...]]:
+    """The pinned settings and the live one, as far as they are of the same samples; none where none is pinned. And why
+    others are left out."""
+    if not recipe.pins:
+        return (), ()
+    found = candidates.looked(recipe)
+    same, apart = beside_live([one for one in found if isinstance(one, Candidate)])
+    absent = [left_out(one.letter, one.why.rstrip(".")) for one in found if isinstance(one, candidates.Absent)]
+    return same, tuple(sorted((*absent, *apart)))
 
 
 def _baseline(recipe: Recipe, curve: Curve | None) -> Curve | None:
-    return curves.baseline(recipe) if curve is not None else None
+    found = curves.baseline(recipe) if curve is not None else None
+    return found if found is not None and len(found.points) >= DRAWN else None
 
 
 def timing(recipe: Recipe) -> Measuring | None:

@@ -100,6 +100,8 @@ def _trade_off(case: Case, large: bool) -> None:
     else:
         st.markdown(f"A pattern has one amount: of every {case.recipe.granularity.partition(':')[2]} neighbouring weights "
                     f"{case.recipe.granularity.partition(':')[0]} stay.")  # fmt: skip
+    for one in case.left_out:
+        st.caption(plain.markdown(one, 512))
 
 
 def _removed(case: Case, large: bool) -> None:

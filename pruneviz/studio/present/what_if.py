@@ -28,7 +28,7 @@ def live(case: Case) -> None:
     try:
         found, sweep = gather.asked(asked) if asked != case.recipe else case, curves.sweep(case.recipe)
     except ValueError as problem:  # of a heavy model it is asked of the worker, and can be cancelled
-        st.info(f"What it would be is not known: {problem}")
+        st.info(f"What it would be is not known: {plain.markdown(problem, 512)}")
         return
     st.title(plain.markdown(_said(found, case), 1024), anchor=False)
     with st.container(horizontal=True, vertical_alignment="center", gap="medium", key="what-if-choice"):

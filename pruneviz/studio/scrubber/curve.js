@@ -114,10 +114,20 @@ function seriesOf(panel, plot) {
   if (panel.pin && panel.pin.line) series.push({ kind: "pv-pinned", name: panel.pin.line.name, line: panel.pin.line })
   for (const item of series) item.path = trace(item.line)
   for (const item of series) item.few = item.line.n ? item.line.n.map((n) => n < panel.n) : null
-  for (const item of series) item.ribbon = !["pv-baseline", "pv-pinned"].includes(item.kind) && item.line.low ? ribbonOf(item.line, plot) : null
+  for (const item of series) item.gaps = item.nodes ? null : gapsOf(item.line)
+  for (const item of series) item.ribbon = !["pv-baseline", "pv-pinned"].includes(item.kind) && item.line.low && !item.gaps ? ribbonOf(item.line, plot) : null
   const chance = { kind: "pv-atchance", name: `chance, ${panel.share ? percent(panel.chance) : metricText(panel, panel.chance)}` }
   chance.path = [[plot.left, plot.y(panel.chance)], [plot.right, plot.y(panel.chance)]]
   return [...series, chance]
+}
+
+/** Percent between two points beyond which nobody knows what lies between them. */
+const FAR = 11
+
+/** Which stretches of a growing curve are too long to be drawn as if they were measured; null where none is. */
+function gapsOf(line) {
+  const far = line.percent.map((value, i) => i > 0 && value - line.percent[i - 1] > FAR)
+  return far.includes(true) ? far : null
 }
 
 function ribbonOf(line, plot) {
@@ -126,29 +136,33 @@ function ribbonOf(line, plot) {
   return pathOf([...over, ...under.reverse()]) + "Z"
 }
 
-/** Stretches between points of all samples, and those that touch a point of fewer. */
+/** Stretches between points of all samples, and those that touch a point of fewer, or have nothing measured within. */
 function stretches(item) {
   const [sure, rough] = [[], []]
+  const few = (i) => Boolean(item.few && item.few[i])
   for (let i = 1; i < item.path.length; i++)
-    (item.few[i - 1] || item.few[i] ? rough : sure).push(pathOf([item.path[i - 1], item.path[i]]))
+    (few(i - 1) || few(i) || (item.gaps && item.gaps[i]) ? rough : sure).push(pathOf([item.path[i - 1], item.path[i]]))
   return { sure: sure.join(""), rough: rough.join("") }
 }
 
-/** A curve of which some points are of fewer samples so far: those are hollow, and the line to them is broken. */
+/** A curve of which some points are of fewer samples so far: those are hollow, and the line to them is broken; so is the
+ * line across a stretch in which nothing was measured yet, and its ends are points. */
 function drawRough(item) {
   const { sure, rough } = stretches(item)
-  const hollow = item.path.filter((_, i) => item.few[i])
+  const hollow = item.path.filter((_, i) => item.few && item.few[i])
+  const ends = item.gaps ? item.path.filter((_, i) => !(item.few && item.few[i]) && (item.gaps[i] || item.gaps[i + 1])) : []
   return [
     item.ribbon && svg("path", { class: "pv-ribbon " + item.kind, d: item.ribbon }),
     rough && svg("path", { class: "pv-line pv-rough " + item.kind, d: rough }),
     sure && svg("path", { class: "pv-line " + item.kind, d: sure }),
     ...hollow.map(([x, y]) => svg("circle", { class: "pv-few " + item.kind, cx: x.toFixed(1), cy: y.toFixed(1), r: hollow.length > 40 ? 2 : 3.5 })),
+    ...ends.map(([x, y]) => svg("circle", { class: "pv-known " + item.kind, cx: x.toFixed(1), cy: y.toFixed(1), r: 2.5 })),
   ].filter(Boolean)
 }
 
 function drawSeries(item) {
   if (item.kind === "pv-atchance") return []
-  if (item.few) return drawRough(item)
+  if (item.few || item.gaps) return drawRough(item)
   const marks = item.nodes ? item.path.map(([x, y]) => `M${(x - 3).toFixed(1)} ${(y - 3).toFixed(1)}h6v6h-6Z`).join("") : ""
   return [
     item.ribbon && svg("path", { class: "pv-ribbon " + item.kind, d: item.ribbon }),
@@ -228,12 +242,19 @@ function axesOf(panel, plot, hero) {
 function showLegend(legend, series, labels) {
   const missing = series.filter((item) => !labels.some((label) => label.item === item))
   const rough = series.find((item) => item.few)
-  legend.hidden = missing.length === 0 && !rough
-  legend.replaceChildren(...(rough ? [roughLegend(rough)] : []), ...missing.map((item) => {
+  const gaps = series.some((item) => item.gaps)
+  legend.hidden = missing.length === 0 && !rough && !gaps
+  legend.replaceChildren(...(rough ? [roughLegend(rough)] : []), ...(gaps ? [gapsLegend()] : []), ...missing.map((item) => {
     const sample = svg("svg", { width: 26, height: 10, "aria-hidden": "true" }, svg("path", { class: "pv-line " + item.kind, d: "M1 5H25" }))
     if (item.nodes) sample.append(svg("path", { class: "pv-node", d: "M10 2h6v6h-6Z" }))
     return el("span", {}, sample, " ", item.name)
   }))
+}
+
+/** What a broken line between two points is: nobody has looked in between yet. */
+function gapsLegend() {
+  const sample = svg("svg", { width: 26, height: 10, "aria-hidden": "true" }, svg("path", { class: "pv-line pv-rough", d: "M1 5H25" }))
+  return el("span", { "data-pv": "gaps" }, sample, " dotted: nothing was measured in between yet")
 }
 
 /** What hollow points are: of how many samples so far. */
