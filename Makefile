@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 PORT ?= 8501
 
-.PHONY: setup app test check fix bench samples screens hostile fuzz soak audit
+.PHONY: setup app test check fix bench samples screens gallery hostile fuzz soak audit
 
 setup: $(VENV)/.ready
 
@@ -18,7 +18,7 @@ app: setup
 	$(BIN)/streamlit run app.py $(if $(STREAMLIT_SERVER_PORT),,--server.port $(PORT))
 
 test: setup
-	$(BIN)/python -m pytest -n 3 --dist loadfile
+	$(BIN)/python -m pytest -n 4 --dist loadfile
 
 check: setup
 	$(BIN)/ruff check .
@@ -38,6 +38,9 @@ samples: setup
 
 screens: setup
 	$(BIN)/python -m tests.browser.screens
+
+gallery: setup
+	$(BIN)/python -m tests.browser.gallery
 
 # Longer than `make test`: files made to do harm, files changed at random, a server under many hands, public advisories.
 hostile: setup

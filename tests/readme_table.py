@@ -8,6 +8,7 @@ from pathlib import Path
 from pruneviz import findings, shipped
 from pruneviz.engine.structure.positions import STRATEGIES
 from pruneviz.studio import catalogue
+from tests.browser import gallery
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 
@@ -37,7 +38,11 @@ def samples_table() -> str:
 
 
 def with_tables(text: str) -> str:
-    for name, table in (("criteria", criteria_table()), ("samples", samples_table())):
+    for name, table in (
+        ("criteria", criteria_table()),
+        ("samples", samples_table()),
+        ("gallery", gallery.table()),
+    ):
         pattern = rf"(<!-- {name}:begin -->\n).*?(<!-- {name}:end -->)"
         text = re.sub(pattern, lambda found, table=table: f"{found[1]}{table}\n{found[2]}", text, flags=re.S)
     return text

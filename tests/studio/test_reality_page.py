@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pruneviz import truth_file
+from pruneviz import plain, truth_file
 from pruneviz.recipe import Recipe
 from pruneviz.studio import reality
 from pruneviz.studio import reality_words as words
@@ -125,7 +125,7 @@ def test_a_measurement_can_be_stopped_and_begun_again(monkeypatch):
 def test_trouble_is_a_sentence(monkeypatch):
     answers(monkeypatch, None, trouble="The measurement ended early: no memory")
     app = settled(opened())
-    assert not app.exception and app.error[0].value == "The measurement ended early: no memory"
+    assert not app.exception and app.error[0].value == plain.markdown("The measurement ended early: no memory")
 
 
 def test_one_measurement_at_a_time_and_nobody_waits_for_one_that_nobody_watches(monkeypatch):

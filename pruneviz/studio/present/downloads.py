@@ -33,7 +33,7 @@ def buttons(case: Case) -> None:
     again = "The recipe measures the same again: `python -m pruneviz evaluate --recipe recipe.json`."
     if case.recipe.subject.startswith("own:"):
         again = "The recipe says what was chosen; the link in the report opens it again, here, with the same files."
-    st.caption(f"The report is one file that opens offline, its charts alive. {again}{missing}")
+    st.markdown(f"The report is one file that opens offline, its charts alive. {again}{missing}")
 
 
 def _button(label: str, made: Callable[[], bytes], file: str, kind: str, key: str) -> None:
