@@ -18,7 +18,7 @@ app: setup
 	$(BIN)/streamlit run app.py $(if $(STREAMLIT_SERVER_PORT),,--server.port $(PORT))
 
 test: setup
-	$(BIN)/python -m pytest -n 4 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 check: setup
 	$(BIN)/ruff check .

@@ -12,35 +12,33 @@ from tests.browser.server import ROOT, chromium, serving, settle
 
 FOLDER = ROOT / "docs" / "gallery"
 SIZE = {"width": 1440, "height": 900}
-PIN = "pin=m%3Ddigits_cnn%26s%3D50~m%3Ddigits_cnn%26g%3Dfilter%26s%3D10"
+PIN = "pin=m%3Ddigits_cnn%26s%3D60~m%3Ddigits_cnn%26g%3Dfilter%26s%3D10"
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture: its file's name, the address, light or dark, what is brought to the top, what the README says of it."""
+    """One picture: its file's name, the address, light or dark, and what the README says of it."""
 
     name: str
     path: str
     scheme: str
-    top: str
     words: str
 
 
 PICTURES = (
-    Picture("slider", "/?s=70", "light", "h1", "The slider: what goes, and what it costs, as you drag"),
-    Picture("weights", "/weights?s=60", "light", "h1", "Weights: is it a Laplacian? Three laws, one threshold"),
+    Picture("slider", "/?s=70", "light", "The slider: what goes, and what it costs, as you drag"),
+    Picture("weights", "/weights?s=60", "light", "Weights: is it a Laplacian? Three laws, one threshold"),
     Picture(
         "anatomy",
         "/anatomy?m=digits_cnn&g=filter&s=30",
         "dark",
-        "h1",
         "Anatomy: the filters themselves",
     ),
-    Picture("damage", "/damage?s=80", "light", "h1", "What breaks: which classes pay"),
-    Picture("sensitivity", "/sensitivity?m=digits_mlp", "light", "h1", "Sensitivity: each layer pruned alone"),
-    Picture("compare", f"/compare?s=70&{PIN}", "dark", "h1", "Compare: pinned settings, and which of them none beats"),
-    Picture("present", "/present?s=70&slide=2&lim=points%3A1", "light", "", "Present: five slides with computed headlines"),
-    Picture("lesson", "/?m=digits_mlp&s=50&lesson=magnitude", "light", "", "A lesson, on the page it is about"),
+    Picture("damage", "/damage?s=80", "light", "What breaks: which classes pay"),
+    Picture("sensitivity", "/sensitivity?m=digits_mlp", "light", "Sensitivity: each layer pruned alone"),
+    Picture("compare", f"/compare?s=70&{PIN}", "dark", "Compare: pinned settings, and which of them none beats"),
+    Picture("present", "/present?s=70&slide=2&lim=points%3A1", "light", "Present: five slides with computed headlines"),
+    Picture("lesson", "/?m=digits_mlp&s=50&lesson=magnitude", "light", "A lesson, on the page it is about"),
 )
 
 
@@ -62,9 +60,6 @@ def take(page, address: str, one: Picture) -> Path:
     page.get_by_text("Measuring in the background").wait_for(state="detached", timeout=120_000)
     page.wait_for_timeout(1500)  # charts draw themselves in their own time
     settle(page)
-    if one.top:
-        page.locator(one.top).first.evaluate("one => one.scrollIntoView({ block: 'start' })")
-        page.wait_for_timeout(300)
     target = FOLDER / f"{one.name}.webp"
     with Image.open(io.BytesIO(page.screenshot())) as picture:
         picture.convert("RGB").save(target, "WEBP", quality=82, method=6)
