@@ -20,35 +20,11 @@ from pruneviz.engine import allocation, evaluate
 from pruneviz.engine.sources import card
 from pruneviz.engine.subject import Subject
 from pruneviz.recipe import Recipe
+from tests.engine.test_real_networks import RESNET20
+from tests.engine.test_real_units import MOBILENET
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 TOLERANCE = 0.02
-RESNET20 = """
-name = "ResNet-20"
-task = "image_classification"
-weights = "{data}/cifar10_resnet20/resnet20.safetensors"
-[architecture]
-build = "cifar_resnet"
-arguments = {{ depth = 20 }}
-[data]
-file = "{data}/cifar10/cifar10_lossless_5k.npz"
-split = "test"
-mean = [0.485, 0.456, 0.406]
-std = [0.229, 0.224, 0.225]
-"""
-MOBILENET = """
-name = "MobileNetV2"
-task = "image_classification"
-weights = "{data}/imagenet_mobilenet_v2/mobilenet_v2.safetensors"
-[architecture]
-build = "torchvision:mobilenet_v2"
-[data]
-file = "crops.npz"
-split = "test"
-scale = 127.5
-mean = [1.0, 1.0, 1.0]
-std = [1.0, 1.0, 1.0]
-"""
 CARDS = {"resnet20": RESNET20, "mobilenet_v2": MOBILENET}
 NAMES = ("digits_resnet", "digits_vit", "resnet20", "mobilenet_v2")
 
@@ -71,7 +47,7 @@ def subject(name: str, folder: Path) -> Subject:
     if name not in CARDS:
         return card.load(name)
     if name == "mobilenet_v2":
-        _crops(folder / "crops.npz")
+        _crops(folder / "photographs.npz")
     (folder / "subject.toml").write_text(CARDS[name].format(data=DATA), "utf-8")
     return card.load(folder / "subject.toml")
 
