@@ -11,6 +11,8 @@ from dataclasses import fields, replace
 from decimal import Decimal, InvalidOperation
 from urllib.parse import parse_qsl, urlencode
 
+from pruneviz.course import from_text as course_from_text
+from pruneviz.course import to_text as course_to_text
 from pruneviz.recipe import HIGHEST, LIMITS, LOOKS, PINS, TRAVEL, WHOLE, Recipe
 
 # A choice of at most this many characters: longer strings in a link are nonsense, and never reach the screen.
@@ -35,6 +37,7 @@ SHORT = {
     "gone": "gone",
     "back": "back",
     "device": "dev",
+    "course": "run",
     "layer": "layer",
     "shape": "w",
     "axis": "y",
@@ -118,6 +121,8 @@ def _shown(text: str) -> str:
 def _write(value: object, name: str) -> str:
     if name in ("amount", "tolerance"):
         return _percent(value)
+    if name == "course":
+        return course_to_text(value)
     if name == "limits":
         return "~".join(f"{key}:{_plain_number(limit)}" for key, limit in value)
     if name in _LISTS:
@@ -132,6 +137,8 @@ def _read(text: str, name: str) -> object:
         raise ValueError(name)
     if name in ("amount", "tolerance"):
         return _fraction(text)
+    if name == "course":
+        return course_from_text(text)
     if name == "limits":
         return tuple(_limits(text.split("~")))
     if name == "pins":

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from pruneviz.course import Course
+
 WHOLE = {"seed": (0, 2**63 - 1), "pick": (-1, 2**40), "sampled": (0, 2000), "guess": (-1, 100), "apart": (0, 1)}
 WHOLE |= {"floor": (0, 1), "batch": (1, 4096), "length": (0, 65536), "threads": (0, 1024)}
 WHOLE |= {"example": (-1, 2**40), "group": (-1, 2**31), "slide": (0, 5)}
@@ -44,6 +46,8 @@ class Recipe:
     back: tuple[str, ...] = ()
     # Where it is measured: «cpu», «cuda:0», «mps». Who is right is the same to the sample, a loss but for its last digits.
     device: str = "cpu"
+    # How it is trained, where anything is: what a lab runs.
+    course: Course = Course()
     # How it is looked at. No measured number depends on these; they are here so that a link opens the same picture.
     layer: str = ""
     shape: str = "signed"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from pruneviz import course
 from pruneviz.plain import one_line
 from pruneviz.query import SHORT, from_query, to_query
 from pruneviz.recipe import TRAVEL, Recipe
@@ -53,7 +54,7 @@ def to_table(recipe: Recipe, model_sha256: str, data_sha256: str, versions: Mapp
     """The Recipe as a plain table: model, amount and all that differs from the defaults, and the link that says the same."""
     default = Recipe()
     chosen = {
-        field.name: getattr(recipe, field.name)
+        field.name: _as_written(getattr(recipe, field.name))
         for field in fields(recipe)
         if field.name not in TRAVEL
         and (field.name in ("subject", "amount") or getattr(recipe, field.name) != getattr(default, field.name))
@@ -129,8 +130,15 @@ def _field(name: str, value: Any) -> tuple[str, Any]:
     return name, found
 
 
+def _as_written(value: Any) -> Any:
+    """A value as JSON holds it: how a network is trained is one text."""
+    return course.to_text(value) if isinstance(value, course.Course) else value
+
+
 def _as_chosen(value: Any, like: Any) -> Any:
     """A value of JSON as the Recipe holds it: lists are tuples, and a whole number may stand for a fraction."""
+    if isinstance(like, course.Course):
+        return course.from_text(value)
     if isinstance(like, tuple):
         if not isinstance(value, list):
             raise TypeError(value)

@@ -188,7 +188,7 @@ def test_the_break_is_deeper_than_all_before_it():
 
 
 def test_fine_tuning_mends_what_the_lesson_says_it_mends():
-    assert (len(curves.TUNED_NODES), curves.EPOCHS) == (7, 3)
+    assert (len(curves.TUNED_NODES), curves.TUNING.epochs) == (7, 3)
     cnn, vit = (shipped.read(name) for name in ("digits_cnn", "digits_vit"))
     after = {point.amount: point.value for point in cnn.tuned["magnitude", "global"].points}
     shot = {point.amount: point.value for point in cnn.curves["magnitude", "global"].points}

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pruneviz.course import Course
 from pruneviz.query import SHORT, from_pin, from_query, to_pin, to_query
 from pruneviz.recipe import LIMITS, PINS, Recipe
 
@@ -19,8 +20,20 @@ texts = st.just("") | st.from_regex(r"[A-Za-zäß&=~%:+ ]{0,20}[a-z]", fullmatch
 pinned = st.builds(
     Recipe, subject=names, criterion=names, amount=fractions, overrides=own, seed=st.integers(0, 9), layer=st.just("fc")
 ).map(to_pin)
+courses = st.builds(
+    Course,
+    lab=st.just("") | st.sampled_from(["lottery", "recover"]),
+    steps=st.integers(0, 10**6),
+    rate=st.floats(0, 1),
+    strength=st.floats(0, 1e6),
+    schedule=st.sampled_from(["one-shot", "cubic", "points"]),
+    points=st.lists(st.tuples(fractions, fractions), max_size=3).map(tuple),
+    second=st.just("") | st.from_regex(r"[a-z:_]{1,12}", fullmatch=True),
+    threads=st.integers(1, 64),
+)
 recipes = st.builds(
     Recipe,
+    course=courses,
     subject=names,
     criterion=names,
     scope=st.sampled_from(["global", "layer", "std", "erk", "lamp"]),

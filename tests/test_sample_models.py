@@ -13,12 +13,11 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from pruneviz.engine.mask import Mask
 from pruneviz.engine.prunable import find
 from pruneviz.engine.sources import architecture, digits
 from pruneviz.engine.sources.card import load, samples
 from pruneviz.engine.sources.data import digit_samples
-from pruneviz.engine.training.loop import initialise, schedule, train
+from pruneviz.engine.training.initial import initialise
 from pruneviz.engine.training.sample import Schooling, correct, make, preparation, school
 
 FIGURES = {
@@ -138,43 +137,6 @@ def test_making_a_sample_twice_gives_the_same_bytes(tmp_path, name):
 def test_training_learns_and_says_so():
     network, moments = school("digits_mlp", Schooling(epochs=4, batch=64, rate=3e-3, decay=0.1, shift=1))
     told = list(moments)
-    assert [moment.epoch for moment in told] == [1, 2, 3, 4] and [moment.step for moment in told] == [20, 40, 60, 80]
+    assert [moment.step for moment in told] == [20, 40, 60, 80] and told[0].seen == 20 * 64
     assert told[-1].loss < told[0].loss and told[-1].accuracy > told[0].accuracy
     assert not network.training and correct(network, digit_samples("test", preparation())) > 400
-
-
-def test_masked_weights_stay_zero_after_every_step():
-    """Momentum and decay move pruned weights, so the mask has to follow each step: it is checked at every moment."""
-    generator = torch.Generator().manual_seed(0)
-    network = architecture.build("digits_mlp")
-    initialise(network, generator)
-    layers, _ = find(network)
-    flat = np.random.default_rng(0).random(sum(layer.size for layer in layers)) < 0.3
-    mask = Mask(flat, tuple(layer.name for layer in layers), tuple(layer.shape for layer in layers))
-    data = digit_samples("train", preparation())
-    for _ in train(network, data, epochs=3, batch=100, rate=1e-2, decay=0.5, generator=generator, mask=mask):
-        for name, kept in mask.layers().items():
-            weight = network.get_parameter(name).detach().numpy()
-            assert not weight[~kept].any() and np.count_nonzero(weight[kept]) > 0.99 * kept.sum()
-
-
-def test_a_run_that_is_closed_early_leaves_the_network_as_it_was_handed_over():
-    network = architecture.build("digits_cnn")
-    generator = torch.Generator().manual_seed(0)
-    initialise(network, generator)
-    network.requires_grad_(False)
-    data = digit_samples("train", preparation())
-    run = train(network, data, epochs=9, batch=256, rate=1e-3, decay=0.0, generator=generator)
-    next(run)
-    assert network.training and network.fc.weight.requires_grad
-    run.close()
-    assert not network.training and not any(one.requires_grad for one in network.parameters())
-    assert all(one.grad is None for one in network.parameters())
-
-
-def test_the_rate_rises_then_falls():
-    heights = [schedule(step / 100) for step in range(101)]
-    top = heights.index(max(heights))
-    assert heights[:top] == sorted(heights[:top]) and heights[top:] == sorted(heights[top:], reverse=True)
-    assert 0 < heights[0] < 0.1 and max(heights) == pytest.approx(1) and heights[-1] == pytest.approx(0)
-    assert schedule(-1) == heights[0] and schedule(2) == pytest.approx(0)

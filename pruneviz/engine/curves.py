@@ -18,14 +18,16 @@ from pruneviz.engine.sources import card
 from pruneviz.engine.structure.find import offers
 from pruneviz.engine.subject import Subject
 from pruneviz.engine.sweep import sweep
-from pruneviz.engine.training.loop import train
+from pruneviz.engine.training.held import Held
+from pruneviz.engine.training.loop import Stage, train
+from pruneviz.engine.training.sample import Schooling, course, steps
 from pruneviz.recipe import Recipe
 from pruneviz.report import Curve
 from pruneviz.shipped import Shipped, write
 
 NODES = tuple(percent / 100 for percent in range(101))
 TUNED_NODES = (0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
-EPOCHS = 3
+TUNING = Schooling(epochs=3, batch=64, rate=5e-4, decay=1e-4, shift=0)
 
 
 def write_curves(folder: Path) -> Path:
@@ -91,9 +93,9 @@ def fine_tune(subject: Subject, mask: Mask, *, seed: int) -> torch.nn.Module:
     shipped points can be recomputed anywhere.
     """
     network = copy.deepcopy(subject.network).double()
-    generator = torch.Generator().manual_seed(seed)
-    how = {"epochs": EPOCHS, "batch": 64, "rate": 5e-4, "decay": 1e-4}
-    for _ in train(network, subject.training, generator=generator, mask=mask, **how):
+    generator, n = torch.Generator().manual_seed(seed), len(subject.training)
+    held = Held(network, mask)
+    for _ in train(Stage("tune", network, subject.training, course(TUNING, n), steps(TUNING, n), generator, held)):
         pass
     return network.eval()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pruneviz.engine.curves import EPOCHS
+from pruneviz.engine.curves import TUNING
 from pruneviz.scale import STUDIES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,7 +30,7 @@ def test_every_study_stands_on_the_page_with_its_source():
     for study in STUDIES:
         assert study.often in said(app) and study.source.url in said(app)
     assert "In one shot «Digits, three convolutions»" in app.title[0].value and "500 held-out images" in said(app)
-    assert EPOCHS == 3 and "three epochs of fine-tuning" in said(app)
+    assert TUNING.epochs == 3 and "three epochs of fine-tuning" in said(app)
 
 
 @pytest.mark.parametrize(

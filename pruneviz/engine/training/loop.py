@@ -1,145 +1,179 @@
-"""The training loop: a generator of moments. Whoever iterates decides how far it goes."""
+"""The training loop: a generator of ticks. Whoever iterates decides how far it goes, and a memory lets it go on later."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from pruneviz.engine.mask import Mask
-from pruneviz.engine.subject import Samples
+from pruneviz.course import Course
+from pruneviz.engine.subject import Samples, Sentences, Windows
+from pruneviz.engine.training import annealing, optimisers
+from pruneviz.engine.training.feed import Feed
+from pruneviz.engine.training.held import Held
+from pruneviz.engine.training.memory import Memory
 
-# The share of all steps over which the rate rises to its full height before it falls as a cosine.
-WARM_UP = 0.1
+Inputs = Tensor | dict[str, Tensor]
+Objective = Callable[[nn.Module, Inputs, Tensor], tuple[Tensor, Tensor]]
+"""(network, inputs, labels) → the mean loss to descend, and the outputs."""
+NOTHING = -100
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """One epoch of a run, as plain data: steps taken, mean training loss and share right *while* they were taken."""
+class Tick:
+    """A few steps of a stage: mean training loss, and how many of the seen were right, *while* they were taken."""
 
     step: int
-    epoch: int
-    epochs: int
+    steps: int
     loss: float
-    accuracy: float
+    correct: int
+    seen: int
     rate: float
 
+    @property
+    def accuracy(self) -> float:
+        """The share of training samples that were right while these steps were taken."""
+        return self.correct / max(1, self.seen)
 
-def train(
-    network: nn.Module,
-    samples: Samples,
-    *,
-    epochs: int,
-    batch: int,
-    rate: float,
-    decay: float,
-    generator: torch.Generator,
-    mask: Mask | None = None,
-    shift: int = 0,
-) -> Iterator[Moment]:
-    """Train this very network (give a private copy) with AdamW under a warmed-up cosine; a moment after each epoch.
 
-    What the mask removes is zero before the first step and after every one: an optimizer with momentum or decay moves
-    pruned weights, so the mask is applied after the step. `shift` moves each image by up to that many pixels.
+def plain(network: nn.Module, inputs: Inputs, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Cross-entropy, mean over all that is predicted: classes, or tokens where something is predicted."""
+    outputs = network(**inputs) if isinstance(inputs, dict) else network(inputs)
+    outputs = getattr(outputs, "logits", outputs)
+    if labels.ndim > 1:
+        return nn.functional.cross_entropy(outputs.flatten(0, 1), labels.flatten(), ignore_index=NOTHING), outputs
+    return nn.functional.cross_entropy(outputs, labels), outputs
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stage:
+    """One stage of training: this very network (give a private copy), on these samples, for so many steps.
+
+    `generator` decides the order of the samples and how they are moved; nothing else is random. `held` is a mask that is
+    held. `pull` adds to the gradients before each step, as a penalty does; `before` is told the step that comes and may
+    change what is held; `extra` are further groups of parameters with rates of their own.
     """
-    frozen = [parameter for parameter in network.parameters() if not parameter.requires_grad]
-    optimizer = torch.optim.AdamW(_groups(network, decay), lr=rate)
-    total = epochs * max(1, len(samples) // batch)
-    step = 0
-    kind = next(network.parameters()).dtype
-    network.requires_grad_(True).train()
+
+    name: str
+    network: nn.Module
+    samples: Samples | Windows | Sentences
+    course: Course
+    steps: int
+    generator: torch.Generator
+    held: Held | None = None
+    objective: Objective = plain
+    pull: Callable[[], None] | None = None
+    before: Callable[[int], None] | None = None
+    extra: Sequence[Mapping] = ()
+
+
+def train(stage: Stage, memory: Memory | None = None) -> Iterator[Tick]:
+    """Trains; a tick after every `course.every` steps and after the last.
+
+    With a `memory`, all that the rest of the stage depends on is in it at every tick, below the stage's name: a second call
+    with that memory goes on from there, to the bit, and a stage that had ended only fills the network in. Dropout is off:
+    its lots are the process's, not the generator's.
+    """
+    memory = Memory() if memory is None else memory
+    run = _Run(stage, memory)
+    network, frozen = stage.network, [one for one in stage.network.parameters() if not one.requires_grad]
+    if run.step >= stage.steps:
+        network.eval()
+        return
     try:
-        _apply(network, mask)
-        for epoch in range(1, epochs + 1):
-            loss = right = seen = 0.0
-            for chosen in _batches(len(samples), batch, generator):
-                for group in optimizer.param_groups:
-                    group["lr"] = rate * schedule(step / total)
-                inputs, labels = _shifted(samples.inputs(chosen), shift, generator), samples.labels[chosen]
-                outputs = network(inputs.to(kind))
-                each = nn.functional.cross_entropy(outputs, labels)
-                optimizer.zero_grad()
-                each.backward()
-                optimizer.step()
-                _apply(network, mask)
-                step += 1
-                loss += each.item() * len(labels)
-                right += (outputs.argmax(1) == labels).sum().item()
-                seen += len(labels)
-            yield Moment(step, epoch, epochs, loss / seen, right / seen, optimizer.param_groups[0]["lr"])
+        network.requires_grad_(True).train()
+        for module in network.modules():
+            if isinstance(module, nn.modules.dropout._DropoutNd):
+                module.eval()
+        if stage.held is not None:
+            stage.held.apply()
+        yield from run.ticks()
     finally:
-        optimizer.zero_grad()
+        run.optimiser.zero_grad()
         network.eval()
         for parameter in frozen:
             parameter.requires_grad_(False)
 
 
-def schedule(progress: float) -> float:
-    """The rate at that share of the run, as a share of its height: up in a line, down in a cosine (Loshchilov 2017)."""
-    progress = min(max(progress, 0.0), 1.0)
-    if progress < WARM_UP:
-        return (progress + 0.01) / (WARM_UP + 0.01)
-    return 0.5 * (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP)))
+class _Run:
+    """A stage on its way."""
 
+    def __init__(self, stage: Stage, memory: Memory) -> None:
+        self._stage, self._memory, course = stage, memory, stage.course
+        self.optimiser = optimisers.find(stage.network, course, stage.extra)
+        self._feed = Feed(stage.samples, course.batch, course.shift, course.flip)
+        self._anneal = annealing.find(course.annealing)
+        self._heights = [group["lr"] for group in self.optimiser.param_groups]
+        self._kind = next(stage.network.parameters()).dtype
+        self.step = memory.number(f"{stage.name}/step")
+        self._order = torch.empty(0, dtype=torch.int64)
+        if self.step:
+            self._recall()
 
-def initialise(network: nn.Module, generator: torch.Generator) -> None:
-    """Give every parameter a fresh value: matrices and kernels normal with variance 1/inputs (LeCun et al. 1998, §4.6),
-    norms 1 and 0, biases 0.
+    def ticks(self) -> Iterator[Tick]:
+        stage, sums = self._stage, [0.0, 0, 0]
+        while self.step < stage.steps:
+            at = self.step % self._feed.round
+            if at == 0:
+                self._order = self._feed.order(stage.generator)
+            if stage.before is not None:
+                stage.before(self.step)
+            for group, height in zip(self.optimiser.param_groups, self._heights, strict=True):
+                group["lr"] = height * self._anneal(self.step / stage.steps)
+            loss, right, seen = self._take(at)
+            self.step += 1
+            sums = [sums[0] + loss * seen, sums[1] + right, sums[2] + seen]
+            if self.step % stage.course.every == 0 or self.step == stage.steps:
+                self._note()
+                loss, rate = sums[0] / max(1, sums[2]), self.optimiser.param_groups[0]["lr"]
+                yield Tick(self.step, stage.steps, loss, sums[1], sums[2], rate)
+                sums = [0.0, 0, 0]
 
-    Parameters that stand alone, as position and class tokens do, are normal with deviation 0.5: with few samples, places
-    have to differ from the start to be told apart at all.
-    """
-    with torch.no_grad():
-        for module in network.modules():
-            if isinstance(module, nn.modules.batchnorm._NormBase | nn.LayerNorm | nn.GroupNorm):
-                module.reset_parameters()
-                continue
-            for key, parameter in module.named_parameters(recurse=False):
-                _initialise(key, parameter, generator)
+    def _take(self, at: int) -> tuple[float, int, int]:
+        """One step: the loss before it, how many were right, and of how many."""
+        stage = self._stage
+        inputs, labels = self._feed.batch(self._order, at, stage.generator)
+        if isinstance(inputs, Tensor) and inputs.is_floating_point():
+            inputs = inputs.to(self._kind)
+        loss, outputs = stage.objective(stage.network, inputs, labels)
+        self.optimiser.zero_grad()
+        loss.backward()
+        if stage.pull is not None:
+            stage.pull()
+        self.optimiser.step()
+        if stage.held is not None:
+            stage.held.apply()
+        told = labels != NOTHING
+        return loss.item(), int(((outputs.argmax(-1) == labels) & told).sum()), int(told.sum())
 
+    def _note(self) -> None:
+        """All that the rest depends on. Of a stage that has ended, what came of it."""
+        stage, memory, name = self._stage, self._memory, self._stage.name
+        memory.forget(name)
+        memory.put(f"{name}/network", stage.network.state_dict())
+        memory.note(f"{name}/step", self.step)
+        memory[f"{name}/generator"] = stage.generator.get_state()
+        if stage.held is not None:
+            memory.put(f"{name}/held", stage.held.kept())
+        memory.put(f"{name}/extra", {str(at): one for at, one in enumerate(self._extra())})
+        if self.step < stage.steps:
+            memory.put(f"{name}/optimiser", optimisers.state(self.optimiser))
+            memory[f"{name}/order"] = self._order
 
-def _initialise(key: str, parameter: Tensor, generator: torch.Generator) -> None:
-    if "bias" in key:
-        parameter.zero_()
-    elif key.endswith("weight") and parameter.ndim >= 2:
-        nn.init.kaiming_normal_(parameter, nonlinearity="linear", generator=generator)
-    else:
-        parameter.normal_(0, 0.5, generator=generator)
+    def _recall(self) -> None:
+        stage, memory, name = self._stage, self._memory, self._stage.name
+        stage.network.load_state_dict(memory.under(f"{name}/network"))
+        stage.generator.set_state(memory[f"{name}/generator"])
+        if stage.held is not None:
+            stage.held.hold(memory.under(f"{name}/held"))
+        with torch.no_grad():
+            for one, noted in zip(self._extra(), memory.under(f"{name}/extra").values(), strict=True):
+                one.copy_(noted)
+        if self.step < stage.steps:
+            optimisers.restore(self.optimiser, memory.under(f"{name}/optimiser"))
+            self._order = memory[f"{name}/order"]
 
-
-def _groups(network: nn.Module, decay: float) -> list[dict]:
-    """Decay pulls on matrices and kernels; norms, biases and tokens are left alone."""
-    parameters = list(network.named_parameters())
-    pulled = [one for name, one in parameters if name.endswith("weight") and one.ndim >= 2]
-    others = [one for name, one in parameters if not (name.endswith("weight") and one.ndim >= 2)]
-    return [{"params": pulled, "weight_decay": decay}, {"params": others, "weight_decay": 0.0}]
-
-
-def _batches(n: int, batch: int, generator: torch.Generator) -> Iterator[Tensor]:
-    """Every sample once in a new order; a rest smaller than a batch waits for the next epoch."""
-    order = torch.randperm(n, generator=generator)
-    whole = order[: max(1, n // batch) * batch] if n >= batch else order
-    return iter(whole.split(batch))
-
-
-def _shifted(images: Tensor, shift: int, generator: torch.Generator) -> Tensor:
-    """The batch, moved by up to `shift` pixels each way; one move per image, background at the edge."""
-    if not shift:
-        return images
-    n, _, height, width = images.shape
-    padded = nn.functional.pad(images, (shift,) * 4, mode="replicate")
-    moves = torch.randint(0, 2 * shift + 1, (n, 2), generator=generator)
-    rows = moves[:, 0, None] + torch.arange(height)
-    columns = moves[:, 1, None] + torch.arange(width)
-    return padded[torch.arange(n)[:, None, None], :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
-
-
-def _apply(network: nn.Module, mask: Mask | None) -> None:
-    if mask is None:
-        return
-    with torch.no_grad():
-        for name, kept in mask.layers().items():
-            network.get_parameter(name).masked_fill_(torch.from_numpy(~kept), 0.0)
+    def _extra(self) -> list[Tensor]:
+        return [one for group in self._stage.extra for one in group["params"]]

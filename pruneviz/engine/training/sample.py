@@ -10,10 +10,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from pruneviz.course import Course
 from pruneviz.engine.sources import architecture, digits
 from pruneviz.engine.sources.data import digit_samples
 from pruneviz.engine.subject import Preparation, Samples
-from pruneviz.engine.training.loop import Moment, initialise, train
+from pruneviz.engine.training.initial import initialise
+from pruneviz.engine.training.loop import Stage, Tick, train
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +53,25 @@ def make(folder: Path, how: Schooling) -> Path:
     return target
 
 
-def school(name: str, how: Schooling) -> tuple[nn.Module, Iterator[Moment]]:
+def school(name: str, how: Schooling) -> tuple[nn.Module, Iterator[Tick]]:
     """The network of that name, freshly initialised, and the run that will train it."""
     generator = torch.Generator().manual_seed(how.seed)
     network = architecture.build(name)
     initialise(network, generator)
-    settings = {"epochs": how.epochs, "batch": how.batch, "rate": how.rate, "decay": how.decay, "shift": how.shift}
-    return network, train(network, digit_samples("train", preparation()), generator=generator, **settings)
+    samples = digit_samples("train", preparation())
+    return network, train(Stage("school", network, samples, course(how, len(samples)), steps(how, len(samples)), generator))
+
+
+def course(how: Schooling, n: int) -> Course:
+    """The same settings as a course on n samples: AdamW under a warmed-up cosine, a tick after each epoch."""
+    return Course(
+        batch=how.batch, rate=how.rate, decay=how.decay, shift=how.shift, annealing="cosine", every=max(1, n // how.batch)
+    )
+
+
+def steps(how: Schooling, n: int) -> int:
+    """So many steps are its epochs on n samples; a rest smaller than a batch waits for the next epoch."""
+    return how.epochs * max(1, n // how.batch)
 
 
 def preparation() -> Preparation:

@@ -1,0 +1,81 @@
+"""The shelf of labs: every file here is one way to train and prune, found by looking.
+
+A lab file has a docstring (its first line is what it asks), `title`, `default` (the Recipe that it opens with), and two
+verbs. `planned(subject, recipe) -> int` is its bill: the training steps of all its stages. `run(subject, recipe, memory) ->
+Iterator[Moment]` trains private networks and hands out moments; everything that the rest depends on is in the memory at
+every moment, so that a run goes on, to the bit, where its process ended. When it is done, the network that came of it lies
+in the memory below `RESULT` (`conclude`), and `concluded` reads it back.
+
+A lab knows no screen, no thread and no file. It raises ValueError, one sentence, where a subject does not fit it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+
+from torch import Tensor, nn
+
+from pruneviz.engine.subject import Subject
+from pruneviz.engine.training.memory import Memory
+from pruneviz.moment import Moment
+from pruneviz.recipe import Recipe
+
+RESULT = "result"
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """One way to train and prune: its words, the Recipe that it opens with, its bill and its run."""
+
+    key: str
+    title: str
+    text: str
+    default: Recipe
+    planned: Callable[[Subject, Recipe], int]
+    run: Callable[[Subject, Recipe, Memory], Iterator[Moment]]
+
+
+@cache
+def shelf() -> dict[str, Lab]:
+    """Every lab there is, by key."""
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return {name: _lab(name, importlib.import_module(f"{__name__}.{name}")) for name in names}
+
+
+def find(key: str) -> Lab:
+    """The lab of that name."""
+    if key not in shelf():
+        raise ValueError(f"unknown lab {key[:40]!r}; there are {', '.join(shelf())}")
+    return shelf()[key]
+
+
+def check(subject: Subject) -> None:
+    """Refuses a subject that nothing can be trained on."""
+    if subject.training is None or not len(subject.training):
+        raise ValueError(f"{subject.title} has no training split, so it cannot be trained: give its card one")
+
+
+def conclude(memory: Memory, network: nn.Module, kept: Mapping[str, Tensor]) -> None:
+    """Notes the network that came of a run, and what stays of each parameter that was pruned (bool, True: kept). Nothing
+    else is remembered: the run is over."""
+    for name in {name.partition("/")[0] for name in memory.tensors()}:
+        memory.forget(name)
+    memory.put(f"{RESULT}/network", network.state_dict())
+    memory.put(f"{RESULT}/kept", kept)
+
+
+def concluded(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The network's state, and what stays of each pruned parameter, from what a run remembered at its end."""
+    memory = Memory(tensors)
+    return memory.under(f"{RESULT}/network"), memory.under(f"{RESULT}/kept")
+
+
+def _lab(key: str, module: ModuleType) -> Lab:
+    text = inspect.getdoc(module) or ""
+    return Lab(key, module.title, text, module.default, module.planned, module.run)
