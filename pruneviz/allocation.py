@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from pruneviz.intervals import ratio
+from pruneviz.intervals import Z, ratio
 from pruneviz.recipe import Recipe
 from pruneviz.sensitivity import sign_test
 
@@ -33,7 +33,8 @@ class Setting:
     currency; `scope` and `amount` are what gives the same without amounts of their own, where there is such.
 
     Against the solver, on the half that reports: `gains` samples are right here and wrong there, `losses` the other way
-    round. `milliseconds` are (lower quartile, median, upper quartile) of one input, where it was timed.
+    round; `error` is the standard error of the mean difference of the two losses, sample by sample, in nats, where nothing
+    is right or wrong. `milliseconds` are (lower quartile, median, upper quartile) of one input, where it was timed.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Setting:
     reporting: Half | None = None
     gains: int = 0
     losses: int = 0
+    error: float | None = None
     milliseconds: tuple[float, float, float] | None = None
 
     @property
@@ -100,13 +102,16 @@ class Allocation:
 
     @property
     def kept_interval(self) -> tuple[float, float] | None:
-        """The 95 % interval of `kept`: of what is right or wrong that of the ratio of pairs; else from the intervals of both
-        values, as if the samples were not the same, which is too wide rather than too narrow."""
+        """The 95 % interval of `kept`: of what is right or wrong that of the ratio of pairs; of a perplexity, whose
+        logarithm is a mean loss, by the standard error of the paired losses; else from the intervals of both values, as if
+        the samples were not the same, which is too wide rather than too narrow."""
         here, dense = self.best.reporting, self.dense.reporting
         if self.kept is None:
             return None
         if here.correct is not None and dense.correct is not None:
             return ratio(dense.correct - self.dense.gains, self.dense.gains, self.dense.losses)
+        if not self.higher and self.dense.error is not None and math.isfinite(self.dense.error):
+            return tuple(self.kept * math.exp(side * Z * self.dense.error) for side in (-1, 1))
         first, second = (here, dense) if self.higher else (dense, here)
         ends = (first.interval[0], second.interval[1]), (first.interval[1], second.interval[0])
         return tuple(one / other if other > 0 else math.inf for one, other in ends)

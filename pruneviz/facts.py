@@ -12,6 +12,8 @@ from pruneviz.verdict import Row
 
 NOTHING_SAID = "Not said. Whoever presents this can name it before presenting."
 ONE_SHOT = "one shot, without fine-tuning"
+ALONE = "parameters alone"
+"""Of what a size is: a file has a header and buffers besides, and the page Reality check says how much that is."""
 OVERALL = {
     "meets": "Meets the limits",
     "misses": "Misses the limits",
@@ -41,9 +43,9 @@ def size(case: Case) -> Tile:
         return Tile("size", "not measured", "")
     if case.report.units:
         share = findings.percent(round(found.left, 3))
-        return Tile("size left", megabytes(found.stored), f"{share} of {megabytes(found.before)}")
+        return Tile("size left", megabytes(found.stored), f"{share} of {megabytes(found.before)}; {ALONE}")
     said = f"zeros are stored, too; {megabytes(found.nonzero)} are not zero" if found.nonzero < found.stored else "all of it"
-    return Tile("size left, stored dense", megabytes(found.stored), said)
+    return Tile("size left, stored dense", megabytes(found.stored), f"{said}; {ALONE}")
 
 
 def megabytes(value: float) -> str:
@@ -117,6 +119,11 @@ def _signed(value: float, limit: str) -> str:
 def allowed(row: Row) -> str:
     """How much of it is allowed."""
     return f"at most {row.allowed:g}"
+
+
+def rests(row: Row) -> str:
+    """What a row of the verdict rests on, and what would settle it where it cannot be told."""
+    return f"{row.note}. To settle it: {row.ways}" if row.ways else row.note
 
 
 def setting(case: Case) -> str:

@@ -17,9 +17,9 @@ class Step:
     done: tuple[Condition, ...]
     page: str = ""
 
-    def holds(self, recipe: Recipe, page: str) -> bool:
-        """Whether it is done for a Recipe on a page."""
-        return lesson_condition.all_hold(self.done, recipe, page)
+    def holds(self, recipe: Recipe, page: str, timed: bool = False) -> bool:
+        """Whether it is done for a Recipe on a page; `timed` says that its times were measured."""
+        return lesson_condition.all_hold(self.done, recipe, page, timed)
 
 
 @dataclass(frozen=True, slots=True)

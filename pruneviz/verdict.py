@@ -5,12 +5,14 @@ Nobody can tell where the 95 % interval of what was measured crosses the limit, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pruneviz.intervals import Z, deviations, each_of, paired
 from pruneviz.report import Report
+from pruneviz.settling import about, needed
 
 if TYPE_CHECKING:
     from pruneviz.breakage import Breakage, ClassRow
@@ -32,7 +34,8 @@ BYTES = 4
 class Row:
     """One limit beside what was measured. `value` is None where nothing was; `interval` is of 95 % for points, the
     quartiles for milliseconds, and None where the value is exact; of the worst class its lower end is corrected for the
-    pick. `note` says what the number rests on, or why it is none; `so_far`, that more samples are to come.
+    pick. `note` says what the number rests on, or why it is none; `so_far`, that more samples are to come; `ways`, what
+    would decide what cannot be told.
     """
 
     limit: str
@@ -43,6 +46,7 @@ class Row:
     verdict: str
     note: str = ""
     so_far: bool = False
+    ways: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +104,25 @@ def class_lost(row: ClassRow, of: int = 1) -> tuple[float, tuple[float, float]]:
 
 
 def _lost(n: int, before: int, wrong: int, right: int, z: float = Z) -> tuple[float, float]:
-    return paired(before - wrong, wrong, right, n - before - right, z)
+    return paired(*_counts(n, before, wrong, right), z)
+
+
+def _counts(n: int, before: int, wrong: int, right: int) -> tuple[int, int, int, int]:
+    return before - wrong, wrong, right, n - before - right
+
+
+def _ways(more: int | None, samples: str, n: int, high: float) -> str:
+    """What would decide it: more samples, or another limit or amount."""
+    milder = f"a limit of {math.ceil(10 * high - 1e-9) / 10:.1f} points or more (these {n:,} meet that), or a smaller amount"
+    if more is None:
+        return (
+            "no number of samples settles it while the measured difference is the limit itself; another limit would, such "
+            f"as {milder}"
+        )
+    return (
+        f"if as large a share goes on changing sides, about {about(more):,} {samples} settle it, {n:,} were measured "
+        f"(paired difference, near enough a normal law). Two ways on: more held-out data; or {milder}"
+    )
 
 
 def _points(report: Report, allowed: float) -> Row:
@@ -111,7 +133,11 @@ def _points(report: Report, allowed: float) -> Row:
     seen = f"{score.n:,} of {score.of:,}" if score.partial else f"{score.n:,}"
     note = f"95% interval of the paired difference, {seen} held-out {score.noun}{' so far' * score.partial}"
     word = CANNOT_TELL if score.partial else _against(interval, allowed)
-    return Row("points", WORDS["points"], value, interval, allowed, word, note, score.partial)
+    ways = ""
+    if word == CANNOT_TELL and not score.partial:
+        found = needed(_counts(score.n, score.dense_correct, score.newly_wrong, score.newly_right), allowed / 100)
+        ways = _ways(found, f"held-out {score.noun}", score.n, interval[1])
+    return Row("points", WORDS["points"], value, interval, allowed, word, note, score.partial, ways)
 
 
 def _worst(report: Report, breakage: Breakage | None, allowed: float) -> Row:
@@ -128,7 +154,14 @@ def _worst(report: Report, breakage: Breakage | None, allowed: float) -> Row:
     value, interval, worst = max(among, key=lambda one: one[:2])
     sure = " that lie beyond the limit for sure" if value < max(one[0] for one in found) else ""
     words = f"points lost by «{worst.name}», the worst of {len(among if sure else rows):,} classes{sure}"
-    return Row("worst", words, value, interval, allowed, word, _picked(worst, report, len(rows), partial), partial)
+    ways = ""
+    if word == CANNOT_TELL and not partial:
+        z = Z if value < allowed or len(rows) < 2 else deviations(each_of(len(rows)))
+        more = needed(_counts(worst.n, worst.dense_correct, worst.newly_wrong, worst.newly_right), allowed / 100, z)
+        highest = max(one[1][1] for one in found)
+        ways = _ways(more, f"held-out {report.score.noun} of «{worst.name}» alone", worst.n, highest)
+    note = _picked(worst, report, len(rows), partial)
+    return Row("worst", words, value, interval, allowed, word, note, partial, ways)
 
 
 def _picked(worst: ClassRow, report: Report, many: int, partial: bool) -> str:

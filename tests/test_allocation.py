@@ -103,6 +103,19 @@ def test_of_a_loss_the_intervals_of_both_decide_and_nothing_before_the_other_hal
     assert unseen.kept_interval is None and unseen.keeps == ""
 
 
+def test_of_a_perplexity_the_paired_losses_decide_where_they_are_known():
+    """The same windows before and after: the mean loss rises by log(10.05 / 10), give or take 0.001 nats."""
+    dense, best = (
+        Setting(name, (), 1, reporting=Half(50, None, value, ends, 2.3), error=0.001 if name == "dense" else None)
+        for name, value, ends in (("dense", 10.0, (8.0, 12.0)), ("solver", 10.05, (8.1, 12.1)))
+    )
+    found = Allocation((), 0.02, "macs", 2, dense, best, 9, "perplexity", "tokens", "weight", complete=True, higher=False)
+    assert found.kept_interval == pytest.approx(
+        (10 / 10.05 * np.exp(-0.00195996), 10 / 10.05 * np.exp(0.00195996)), rel=1e-6
+    )
+    assert found.keeps == KEEPS and replace(found, tolerance=0.004).keeps == CANNOT_TELL
+
+
 def test_p_is_mcnemars_two_sided_and_a_tie_is_one():
     """Six to none is 2/64."""
     assert Setting("global", (), 1, gains=0, losses=6).p == pytest.approx(2 / 64)

@@ -149,7 +149,7 @@ def test_confidence_is_the_reports(counts):
 def test_the_figures_beside_are_the_reports():
     made = case(units(score(450, 40, 2, 8)))
     left, time, accuracy = facts.tiles(made)
-    assert left.value == "0.0012 MB" and left.below == "27.3% of 0.0044 MB"
+    assert left.value == "0.0012 MB" and left.below == "27.3% of 0.0044 MB; parameters alone"
     assert time.value == "not measured" and accuracy.value == "90.4%" and accuracy.below.endswith("500 images; 98% before")
     dense = facts.size(case())
     assert dense.value == "0.0044 MB" and "0.0012 MB are not zero" in dense.below

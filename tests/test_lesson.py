@@ -207,3 +207,14 @@ def test_the_documentation_shows_a_lesson_that_works_and_names_every_field():
     assert lesson_file.parse(example, "example").steps
     for word in (*lesson_fields.FIELDS, *lesson_file.KINDS, *lesson_condition.WORDS, *lesson_condition.NUMERIC):
         assert f"`{word}`" in text or f"`{{{word}}}`" in text, word
+
+
+def test_a_step_that_wants_times_is_not_done_before_they_are_measured():
+    """The lesson on speed ticks when the page has measured, not when it is opened."""
+    one = lesson_shelf.read([lesson_shelf.HERE]).lessons["why-not-faster"]
+    start, here = one.start, one.steps[0]
+    assert not here.holds(start, "reality") and here.holds(start, "reality", timed=True)
+    assert not here.holds(start, "slider", timed=True), "measured elsewhere, it is not looked at"
+    last = one.steps[-1]
+    less = replace(start, granularity="filter", amount=0.5)
+    assert not last.holds(less, "reality") and last.holds(less, "reality", timed=True)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from pruneviz import verdict
+from pruneviz import intervals, settling, verdict
 from pruneviz.truths import Spread
 from pruneviz.verdict import CANNOT_TELL, MEETS, MISSES, class_lost, judge
 from tests.cases import breakage, report, score, units
@@ -123,3 +123,45 @@ def test_a_class_is_paired_like_the_whole(counts):
     found = breakage(counts)
     whole = verdict.lost(replace(report(score(*counts))))
     assert verdict.class_lost(found.classes[0]) == pytest.approx(whole[:1] + (pytest.approx(whole[1]),))
+
+
+def test_how_many_images_would_settle_it_is_what_the_interval_then_says():
+    """480 of 500 were right, 20 turn wrong and 10 right: 2 points lost, 3 allowed. The normal approximation of the paired
+    difference wants 1.96² · (0.04 + 0.02 − 0.02²) / 0.01² = 2,290 images; the verdict's own interval a few more."""
+    counts = (460, 20, 10, 10)
+    found = settling.needed(counts, 0.03)
+    assert 2290 < found < 1.15 * 2290
+    (row,) = judge((("points", 3.0),), report(score(*counts)), None, None, None).rows
+    assert row.verdict == CANNOT_TELL and f"about {settling.about(found):,} held-out images" in row.ways
+    assert "500 were measured" in row.ways and "smaller amount" in row.ways
+    so_many = tuple(found * count // 500 + 1 for count in counts)
+    assert intervals.paired(*so_many)[1] <= 0.0301
+
+
+def test_no_number_of_images_settles_a_difference_that_is_the_limit():
+    counts = (460, 20, 10, 10)
+    assert settling.needed(counts, 0.02) is None
+    (row,) = judge((("points", 2.0),), report(score(*counts)), None, None, None).rows
+    assert row.verdict == CANNOT_TELL and row.ways.startswith("no number of samples")
+
+
+@given(COUNTS, some.floats(0, 20))
+def test_what_is_decided_needs_nothing_and_a_milder_limit_is_met(counts, allowed):
+    (row,) = judge((("points", allowed),), report(score(*counts)), None, None, None).rows
+    assert bool(row.ways) is (row.verdict == CANNOT_TELL)
+    if row.ways:
+        milder = float(row.ways.partition(" points or more")[0].rpartition(" ")[2])
+        assert judge((("points", milder),), report(score(*counts)), None, None, None).word == MEETS
+
+
+def test_the_class_that_cannot_be_told_says_how_many_of_its_own_it_needs():
+    """Class 1 loses 4 of 50 on balance, more than the other: 8 points, and 5 are allowed."""
+    found = breakage((49, 1, 0, 0), (43, 5, 1, 1))
+    (row,) = judge((("worst", 5.0),), report(), found, None, None).rows
+    assert row.verdict == CANNOT_TELL and "held-out images of «class 1» alone settle it, 50 were measured" in row.ways
+    assert intervals.paired(43, 5, 1, 1)[1] * 100 <= float(row.ways.partition(" points or more")[0].rpartition(" ")[2])
+
+
+@pytest.mark.parametrize(("n", "said"), [(7, 7), (99, 99), (101, 110), (2290, 2300), (12345, 13000)])
+def test_a_promise_has_two_digits(n, said):
+    assert settling.about(n) == said

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from pruneviz import plain
+from pruneviz import plain, verdict
 from pruneviz.breakage import Breakage, ClassRow
 from pruneviz.charts import theme
 from pruneviz.charts.chart import Chart, float32, whole
@@ -90,11 +90,21 @@ def _class_title(found: Breakage) -> str:
     alike = sum(row.points == worst.points for row in found.classes) - 1
     if alike:
         others = "1 more class" if alike == 1 else f"{alike:,} more classes"
-        return f"«{name}» and {others} lose {_points(worst.points)} each; the average changes by {_signed(-lost)}."
+        said = f"«{name}» and {others} lose {_points(worst.points)} each; the average changes by {_signed(-lost)}."
+        return f"{said} {_picked(found)}"
     counted = f"{worst.correct:,} of its {worst.n:,} are right, {worst.dense_correct:,} were"
     if lost <= 0:
-        return f"«{name}» loses {_points(worst.points)} ({counted}), although nothing is lost on average."
-    return f"«{name}» loses {_points(worst.points)} ({counted}); the average loses {_points(lost)}."
+        return f"«{name}» loses {_points(worst.points)} ({counted}), although nothing is lost on average. {_picked(found)}"
+    return f"«{name}» loses {_points(worst.points)} ({counted}); the average loses {_points(lost)}. {_picked(found)}"
+
+
+def _picked(found: Breakage) -> str:
+    """What the worst class's loss is worth: it was picked after looking at all, and the lower end makes up for that."""
+    many = len(found.classes)
+    _, (low, high) = verdict.class_lost(found.worst, many)
+    ends = " to ".join(f"{end:.1f}".replace("-", "−") for end in (low, high))
+    sure = "beyond chance" if low > 0 else "perhaps by chance"
+    return f"Picked after the fact as the worst of {many:,}: {ends} points (95%, corrected for the pick, Šidák), {sure}."
 
 
 def _class_row(row: ClassRow) -> tuple[object, ...]:

@@ -82,7 +82,7 @@ def title(shown: Sequence[Candidate], best: Sequence[Candidate], by: str) -> str
         return f"{subject_of(shown[0])} stands alone: {value(shown[0])} with {_left(shown[0], by)}."
     if all(equal(one, shown[0], by) for one in shown):
         return f"{listed(shown)} cost the same and measure the same."
-    sure = not within_chance(shown, by)
+    sure = not within_chance(shown, by) and not alike_in_time(shown, by)
     if len(best) == len(shown):
         return _none_beats(best, by) if sure else f"As measured, none of the {len(shown)} beats another."
     behind = [one for one in shown if one not in best]
@@ -108,16 +108,26 @@ def _short(by: str) -> str:
 
 def chance(shown: Sequence[Candidate], by: str) -> str:
     """The comparisons in the picture that chance could explain, in one sentence; nothing where there is none."""
+    times = "".join(
+        f" In time, {letter(one)} cannot be told from {letter(two)}: their quartiles meet."
+        for one, two in alike_in_time(shown, by)[:NAMED]
+    )
     found = within_chance(shown, by)
     if not found:
-        return ""
+        return times
     named = [
         f"{letter(one)}{' cannot be told' * (not at)} from {letter(two)}" for at, (one, two) in enumerate(found[:NAMED])
     ]
     more = len(found) - NAMED
     if more > 0:
         named.append(f"{more} more pairs from each other" if more > 1 else "1 more pair from each other")
-    return f" By {shown[0].report.score.metric}, {', nor '.join(named)}."
+    return f" By {shown[0].report.score.metric}, {', nor '.join(named)}.{times}"
+
+
+def alike_in_time(shown: Sequence[Candidate], by: str) -> list[tuple[Candidate, Candidate]]:
+    """Neighbours in time of which nobody knows which is the faster: a median is no exact number. Where time is the cost."""
+    timed = sorted((one for one in shown if one.milliseconds), key=lambda one: one.milliseconds.median) if by == "ms" else []
+    return [(one, two) for one, two in pairwise(timed) if one.milliseconds.overlaps(two.milliseconds)]
 
 
 def _left(one: Candidate, by: str) -> str:

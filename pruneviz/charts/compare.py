@@ -50,6 +50,7 @@ def _pareto_traces(
         x=[_x(one, shown, by) for one in shown], y=[height(one) for one in shown], mode="markers+text",
         text=[f"<b>{letter(one)}</b>" for one in shown], textposition=_turns(shown, by), textfont={"size": 15},
         customdata=[[one.letter] for one in shown], showlegend=False, cliponaxis=False, error_y=_bars(shown),
+        error_x=_quartiles(shown, by),
         hovertext=[hover(one, by) for one in shown], hovertemplate="%{hovertext}<extra></extra>",
         # A click is told to Python, and what is marked is drawn anew: Plotly itself is not to fade the others.
         selected={"marker": {"opacity": 1}}, unselected={"marker": {"opacity": 1}},
@@ -81,11 +82,24 @@ def _bars(shown: Sequence[Candidate]) -> dict[str, object]:
     }  # fmt: skip
 
 
+def _quartiles(shown: Sequence[Candidate], by: str) -> dict[str, object]:
+    """Bars along the axis of milliseconds: half of all rounds lie within. What is counted is exact and has none."""
+    if by != "ms" or not shown:
+        return {"visible": False}
+    spreads = [one.milliseconds for one in shown]
+    return {
+        "type": "data", "symmetric": False, "color": theme.QUIET, "thickness": 1.5, "width": 5,
+        "array": [one.high - one.median for one in spreads], "arrayminus": [one.median - one.low for one in spreads],
+    }  # fmt: skip
+
+
 def _room(chart: go.Figure, shown: Sequence[Candidate], by: str) -> None:
     """Axes with room for letters beside the outermost marks; a share never shows more than there is."""
     if not shown:
         return
     x = np.array([_x(one, shown, by) for one in shown])
+    if by == "ms":
+        x = np.array([end for one in shown for end in (one.milliseconds.low, one.milliseconds.high)])
     air = max(0.12 * float(np.ptp(x)), 0.04 * float(np.abs(x).max()), 1e-9)
     chart.update_xaxes(range=[float(x.min()) - air, float(x.max()) + air])
     ends = np.array([one.report.score.interval for one in shown]) * (100 if shares_of_samples(shown) else 1)

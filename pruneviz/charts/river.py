@@ -13,7 +13,7 @@ from pruneviz.plain import label as named
 from pruneviz.report import GroupReport
 
 STAGES = 7
-"""So many widths fit side by side; of more, neighbours are poured together."""
+"""So many widths fit side by side; of more, neighbours are poured together, but for the two that a headline names."""
 
 
 def flow(groups: Sequence[GroupReport], many: str) -> Chart:
@@ -92,14 +92,26 @@ def _gauges(stages: Sequence[tuple[str, int, int]], many: str) -> go.Scatter:
 
 
 def _stages(groups: Sequence[GroupReport]) -> list[tuple[str, int, int]]:
-    """Label, width before and after of each stage, in the network's order; of many groups neighbours are added up."""
-    step = -(-len(groups) // STAGES) if groups else 1
-    stages = []
-    for start in range(0, len(groups), step):
-        some = groups[start : start + step]
-        label = some[0].label if len(some) == 1 else f"{some[0].label} …"
-        stages.append((label, sum(group.units for group in some), sum(int(group.kept.sum()) for group in some)))
-    return stages
+    """Label, width before and after of each stage, in the network's order; of many groups neighbours are added up. The
+    one that loses most and the one that loses least stand alone: whoever reads their names looks for them."""
+    alone: set[int] = set()
+    if len(groups) > STAGES:
+        shares = [float(group.kept.mean()) if group.units else 1.0 for group in groups]
+        alone = {shares.index(min(shares)), shares.index(max(shares))}
+    step = max(1, -(-(len(groups) - len(alone)) // max(1, STAGES - 2 * len(alone))))
+    poured: list[list[GroupReport]] = []
+    for at, group in enumerate(groups):
+        if at in alone or at - 1 in alone or not poured or len(poured[-1]) >= step:
+            poured.append([])
+        poured[-1].append(group)
+    return [
+        (
+            some[0].label if len(some) == 1 else f"{some[0].label} …",
+            sum(group.units for group in some),
+            sum(int(group.kept.sum()) for group in some),
+        )
+        for some in poured
+    ]
 
 
 def _flow_title(stages: Sequence[tuple[str, int, int]], many: str) -> str:

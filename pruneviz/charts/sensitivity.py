@@ -12,7 +12,7 @@ from pruneviz import plain
 from pruneviz.charts import theme
 from pruneviz.charts.candidate_words import points_between
 from pruneviz.charts.chart import Chart, as_percent, float32, number, whole
-from pruneviz.sensitivity import FIXED, FRAGILE, OPEN, ROBUST, UNTOLD, Cell, Row, Sensitivity, certain
+from pruneviz.sensitivity import CHANCE, FIXED, FRAGILE, OPEN, ROBUST, UNTOLD, Cell, Row, Sensitivity, certain
 
 LONGEST = 22
 """Letters of a layer's name beside the map: on a telephone there are no more."""
@@ -36,7 +36,12 @@ def matrix(found: Sensitivity, own: Mapping[str, float], measure: str = "sparsit
     title = states(found)
     seen = f"{found.n:,} held-out {found.noun}" if found.fewest == found.n else f"from {found.fewest:,} {found.noun} on"
     alt = f"{title} A row per layer, a square per {measure}: bright keeps its {found.metric}, dark loses it; {seen}."
-    header = ("layer", "size", "what it is", *(f"{amount:.0%}" for amount in found.amounts))
+    header = (
+        "layer",
+        "size",
+        f"what it is, at the worst of {len(found.amounts)} amounts",
+        *(f"{amount:.0%}" for amount in found.amounts),
+    )
     return Chart(title, chart, alt, (header, tuple(_table_row(found, row) for row in found.rows)))
 
 
@@ -173,7 +178,17 @@ def states(found: Sensitivity) -> str:
     said = [f"{counts[state]} {'are ' if counts[state] > 1 and state != FIXED else 'is ' if state != FIXED else ''}{word}"
             for state, word in words.items() if counts[state]]  # fmt: skip
     many = f"Of {len(found.rows)} layers" if len(found.rows) > 1 else "Of one layer"
-    return f"{many} {_listed(said)}, each pruned alone."
+    return f"{many} {_listed(said)}, each pruned alone.{_many_tests(found, counts[FRAGILE])}"
+
+
+def _many_tests(found: Sensitivity, fragile: int) -> str:
+    """What it is worth that a layer is fragile: it is so at the worst of its amounts, and each square was tested alone."""
+    if not fragile or found.measured < 2:
+        return ""
+    return (
+        f" Fragile is said of the worst of {len(found.amounts)} amounts, each tested alone at {CHANCE:.0%}: where nothing "
+        "was lost, up to 1 square in 20 is called so all the same."
+    )
 
 
 def _listed(said: Sequence[str]) -> str:

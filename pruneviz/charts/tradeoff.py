@@ -1,4 +1,4 @@
-"""Trade-off: the chosen setting among its neighbours, what each layer keeps, and any chart made large for a projector."""
+"""Trade-off: the live setting among its neighbours, what each layer keeps, and any chart made large for a projector."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LARGE = 20
 
 
 def trade_off(case: Case) -> Chart:
-    """Accuracy against what is removed: the chosen setting is the star, its neighbours are named.
+    """Accuracy against what is removed: the live setting is the star, its neighbours are named.
 
     A curve is one shot, without fine-tuning; its points are measured and joined by straight lines that are not.
     """
@@ -91,10 +91,10 @@ def _star(case: Case, scale: float) -> go.Scatter:
     low, high = (scale * abs(end - score.value) for end in score.interval)
     at = 100 * case.recipe.amount
     return go.Scatter(
-        x=[at], y=[scale * score.value], mode="markers", name=f"chosen: {findings.percent(case.recipe.amount)}",
+        x=[at], y=[scale * score.value], mode="markers", name=f"live: {findings.percent(case.recipe.amount)}",
         marker={"symbol": "star", "size": 24, "color": theme.INKS[0], "line": {"width": 1.5, "color": theme.ON_GROUND}},
         error_y={"type": "data", "array": [high], "arrayminus": [low], "thickness": 2, "color": theme.INKS[0]},
-        hovertemplate=f"chosen: {findings.percent(case.recipe.amount)} removed, %{{y:.1f}}<extra></extra>",
+        hovertemplate=f"live: {findings.percent(case.recipe.amount)} removed, %{{y:.1f}}<extra></extra>",
     )  # fmt: skip
 
 
@@ -114,7 +114,7 @@ def _table(curve: Curve, scale: float) -> tuple[tuple[str, ...], tuple[tuple[obj
 
 def layers_left(layers: Sequence[LayerReport]) -> Chart:
     """A bar per layer: the share of its weights that stays, and what goes, hatched."""
-    drawn = layers if len(layers) <= ROWS else [one for one in layers if one in _largest(layers)]
+    drawn = layers if len(layers) <= ROWS else _drawn(layers)
     labels = [named(one.label) for one in drawn]
     kept = float32([100 * (1 - one.sparsity) for one in drawn])
     stays = go.Bar(
@@ -132,14 +132,22 @@ def layers_left(layers: Sequence[LayerReport]) -> Chart:
     chart.update_yaxes(title="", categoryorder="array", categoryarray=labels[::-1], type="category")
     chart.update_xaxes(range=[0, 101], dtick=20, ticksuffix="%")
     total, left = sum(one.weights for one in layers), sum(one.kept for one in layers)
-    rest = f" Drawn: the {len(drawn)} largest of {len(layers)} layers." if len(drawn) < len(layers) else ""
+    rest = (
+        f" Drawn: {len(drawn)} of {len(layers)} layers, the largest and who loses most and least."
+        if len(drawn) < len(layers)
+        else ""
+    )
     title = f"Of {whole(total)} weights {whole(left)} are left.{rest}"
     rows = tuple((one.label, one.weights, one.kept, f"{1 - one.sparsity:.1%}") for one in layers)
     return Chart(title, chart, f"{title} One bar per layer.", (("layer", "weights", "kept", "kept share"), rows))
 
 
-def _largest(layers: Sequence[LayerReport]) -> list[LayerReport]:
-    return sorted(layers, key=lambda one: -one.weights)[:ROWS]
+def _drawn(layers: Sequence[LayerReport]) -> list[LayerReport]:
+    """The largest layers, and always those that a headline names: the one that loses most, and the one that loses least."""
+    some = [at for at, one in enumerate(layers) if one.weights] or [0]
+    named_ones = {pick(some, key=lambda at: layers[at].sparsity) for pick in (max, min)}
+    largest = sorted(range(len(layers)), key=lambda at: (at not in named_ones, -layers[at].weights))
+    return [layers[at] for at in sorted(largest[:ROWS])]
 
 
 def starred(one: Chart) -> Chart:
@@ -148,7 +156,6 @@ def starred(one: Chart) -> Chart:
     for trace in figure.data:
         if isinstance(trace.marker.symbol, tuple):
             trace.marker.symbol = ["star" if symbol == "diamond" else symbol for symbol in trace.marker.symbol]
-            trace.text = [text.replace("live", "chosen") for text in trace.text]
     return Chart(one.title, figure, one.alt, one.table)
 
 

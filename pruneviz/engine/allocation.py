@@ -20,7 +20,7 @@ from pruneviz.allocation import Allocation, Setting
 from pruneviz.engine import batches, distortion, starts, unit_report
 from pruneviz.engine.budget import Budget
 from pruneviz.engine.clock import LONG, Clock
-from pruneviz.engine.halves import Judge, differ, half, thin
+from pruneviz.engine.halves import Judge, differ, half, relative_error, thin
 from pruneviz.engine.measure import Workspace, never
 from pruneviz.engine.reality import Problems
 from pruneviz.engine.search import Search, Tried
@@ -156,10 +156,11 @@ class _Solver:
         if mine is None or dense is None:
             return
         gains, losses = differ(dense, mine)
+        paired = None if mine.correct is not None else relative_error(mine, dense)
         self.found = replace(
             self.found,
             best=replace(self.found.best, reporting=half(mine)),
-            dense=replace(self.found.dense, reporting=half(dense), gains=gains, losses=losses),
+            dense=replace(self.found.dense, reporting=half(dense), gains=gains, losses=losses, error=paired),
         )
         counts = {"dense": np.zeros_like(best.counts), records.SOLVER: best.counts}
         for name, scope in ((records.UNIFORM, "layer"), (records.GLOBAL, "global")):

@@ -80,9 +80,14 @@ def error(measured: Measurement, dense: Measurement) -> float:
     if measured.correct is not None and dense.correct is not None:
         moved = measured.correct.astype(np.float64) - dense.correct
         return float(moved.std() / math.sqrt(n))
-    rises = (measured.losses - dense.losses) / np.maximum(1, dense.counts)
-    found = measured.value * float(rises.std()) / math.sqrt(n)
+    found = measured.value * relative_error(measured, dense)
     return found if math.isfinite(found) else math.inf
+
+
+def relative_error(measured: Measurement, dense: Measurement) -> float:
+    """The standard error of a prediction's mean rise of the loss, sample by sample: of a perplexity as a share of it."""
+    rises = (measured.losses - dense.losses) / np.maximum(1, dense.counts)
+    return float(rises.std()) / math.sqrt(measured.n)
 
 
 def differ(one: Measurement, other: Measurement) -> tuple[int, int]:

@@ -166,7 +166,7 @@ def _verdict(case: Case) -> str:
     if not case.verdict.word:
         return ""
     rows = [
-        (row.words, row.verdict, facts.measured(row), facts.allowed(row), row.note) for row in case.verdict.rows
+        (row.words, row.verdict, facts.measured(row), facts.allowed(row), facts.rests(row)) for row in case.verdict.rows
     ]  # fmt: skip
     header = ("limit set beforehand", "verdict", "measured", "allowed", "what it rests on")
     return f'<p class="verdict">{words(facts.overall(case))}</p>' + markup.table(header, rows, "The limits, one by one")

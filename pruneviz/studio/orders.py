@@ -46,6 +46,8 @@ def _order(recipe: Recipe, kind: str, nodes: tuple) -> Order:
 
 _watched: dict[str, dict[tuple[str, str], Order]] = {}
 _looked: dict[str, set[tuple[str, str]]] = {}
+_outlived: dict[str, list[Order]] = {}
+"""What a tab asked for before and looks at no more, and the worker goes on with: a curve is kept for whoever comes back."""
 _cards: dict[str, str] = {}
 _shown: dict[str, tuple[str, str]] = {}
 _guard = threading.Lock()
@@ -83,10 +85,29 @@ def look(recipe: Recipe, kind: str, nodes: tuple = (), panel: str = "") -> Order
         if not order.over and me not in order.stopped:
             _ask(order, me, f"{me}/{panel}" if panel else me)
     with _guard:
-        _watched.setdefault(me, {})[kind, panel] = order
+        here = _watched.setdefault(me, {})
+        _outlive(me, here.get((kind, panel)), order)
+        here[kind, panel] = order
         _looked.setdefault(me, set()).add((kind, panel))
     order.drawn[me] = order.version
     return order
+
+
+def _outlive(me: str, older: Order | None, newer: Order | None = None) -> None:
+    """Notes what a tab leaves, where the worker goes on with it. The guard is held."""
+    if older is not None and older is not newer and older.kind in LONG and older.ticket is not None:
+        _outlived.setdefault(me, []).append(older)
+
+
+def outlived() -> list[Order]:
+    """What this tab asked for before, looks at no more, and is still being done or waits for its turn."""
+    me = who()
+    with _guard:
+        found, here = _outlived.get(me, []), {*_watched.get(me, {}).values()}
+        left = [one for one in dict.fromkeys(found) if one not in here and one.ticket is not None and not one.ticket.over]
+        if found:
+            _outlived[me] = left
+    return left
 
 
 def known(recipe: Recipe, kind: str, nodes: tuple = ()) -> bool:
@@ -244,6 +265,8 @@ def _leave(me: str, unwanted: Callable[[tuple[str, str], Order], bool]) -> None:
         here = _watched.get(me, {})
         left = [place for place, order in here.items() if unwanted(place, order)]
         gone = [(panel, here.pop((kind, panel))) for kind, panel in left]
+        for _, order in gone:
+            _outlive(me, order)
     for panel, order in gone:
         if order.ticket is not None:
             order.ticket.leave(f"{me}/{panel}" if panel else me)
@@ -284,6 +307,7 @@ def _gone(me: str) -> None:
     with _guard:
         known = _watched.pop(me, None)
         _looked.pop(me, None)
+        _outlived.pop(me, None)
     if known is not None:
         queue().gone(me)
 

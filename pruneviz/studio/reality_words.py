@@ -7,7 +7,8 @@ from pruneviz.charts.reality import even_at, less_time
 from pruneviz.recipe import Recipe
 from pruneviz.report import Score
 from pruneviz.studio import catalogue, kitchen
-from pruneviz.truths import CSR, DENSE, SEMI, SMALLER, ZEROS, Machine, Timed, Truth
+from pruneviz.truths import CSR, DENSE, SEMI, SMALLER, ZEROS, Machine, Stored, Timed, Truth
+from pruneviz.verdict import BYTES
 
 NAMES = {SEMI: "2:4", CSR: "CSR", SMALLER: "Really smaller", "layer": "Largest layer alone", "network": "Whole network"}
 
@@ -182,7 +183,17 @@ def zeros_on_disk(truth: Truth) -> str:
         "**Often said:** a weight at zero still takes its memory. **What holds:** where matrices are stored dense it does: "
         f"{zeros.dense:,} bytes here, {same}. A bitmask with the values that are left pays from 1/32 = 3.1% zeros on, CSR "
         f"with 32-bit indices from 50% (float32, arithmetic); here they take {zeros.bitmask:,} and {zeros.csr:,} bytes, and "
-        f"zlib makes {zeros.compressed:,} of the dense file (of the dense network's: {dense.compressed:,})."
+        f"zlib makes {zeros.compressed:,} of the dense file (of the dense network's: {dense.compressed:,}). "
+        f"{_more_than(dense)}"
+    )
+
+
+def _more_than(dense: Stored) -> str:
+    """Why a file is a little larger than its parameters, which is the size that a limit and the slides speak of."""
+    alone = BYTES * dense.parameters
+    return (
+        f"The dense file is {dense.dense - alone:,} bytes more than its {dense.parameters:,} parameters at {BYTES} bytes "
+        f"each, {alone:,}: a header, and what is no parameter, such as running means. *Present* speaks of parameters alone."
     )
 
 

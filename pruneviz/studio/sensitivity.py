@@ -86,7 +86,9 @@ def told(recipe: Recipe, here: Sensitivity | None) -> str:
     test = "the samples that changed sides say so (sign test, 5%)" if here.higher else "the paired losses say so (5%)"
     point = "a point" if here.higher else f"1% of {here.metric}"
     return (
-        f"{said} Measured on {seen}{_width(here)}. A layer counts as losing {point} only where {test}. It is called robust "
+        f"{said} Measured on {seen}{_width(here)}. A layer counts as losing {point} only where {test}. Every square is "
+        f"tested alone: nothing is corrected for there being {here.measured:,}, so one square by itself may have lost by "
+        "chance; a row that goes on losing to its right hardly has. A layer is called robust "
         f"only where the 95% interval of its loss stays within {point} at every amount; else nobody can tell."
     )
 

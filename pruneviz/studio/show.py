@@ -12,6 +12,13 @@ from pruneviz.charts import theme
 from pruneviz.charts.chart import Chart
 from pruneviz.studio import bench
 
+STYLE = (
+    ".stPlotlyChart .modebar{opacity:0;transition:opacity .2s}"
+    ".stPlotlyChart:hover .modebar,.stPlotlyChart:focus-within .modebar{opacity:1}"
+    ".stPlotlyChart,.stPlotlyChart .js-plotly-plot{overflow:visible!important}"
+    ".stPlotlyChart .modebar-container{top:-1rem!important}"
+)
+"""A toolbar comes when somebody points at the chart, and stands between its title and its first marks."""
 Found = TypeVar("Found")
 _SIGNS = str.maketrans({sign: f"\\{sign}" for sign in "<[`$"})
 # A title may name a class or a token that came from a file: its stars and lines are words.

@@ -100,7 +100,7 @@ def line(where: DeltaGenerator, recipe: Recipe) -> None:
     """The line itself, once the page has said what it wants: it goes on telling until all is there."""
     found = orders.mine()
     with where:
-        if any(_runs(order) or _fresh(order) for order in found):
+        if any(_runs(order) or _fresh(order) for order in found) or orders.outlived():
             _living(time.monotonic())
         elif any(_ended(order) for order in found):
             _ended_line(found)
@@ -111,7 +111,8 @@ def _living(drawn: float) -> None:
     found = orders.mine()
     _draw(found)
     fresh = [order for order in found if _fresh(order)]
-    over = not any(_runs(order) for order in found) or any(not _runs(order) for order in fresh)
+    runs = any(_runs(order) for order in found) or orders.outlived()
+    over = not runs or any(not _runs(order) for order in fresh)
     due = over or (fresh and time.monotonic() - drawn > REDRAW)
     if due and not bench.covered():
         st.rerun()
@@ -119,9 +120,18 @@ def _living(drawn: float) -> None:
 
 def _draw(found: list[Order]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="running"):
-        st.caption(words(found), width="content")
-        if any(_runs(order) for order in found):
-            st.button("Cancel", key="cancel-order", on_click=_stop)
+        earlier = orders.outlived()
+        st.caption(" · ".join(filter(None, (words(found), _earlier(earlier)))), width="content")
+        if many := sum(_runs(order) for order in found) + len(earlier):
+            st.button("Cancel" if many == 1 else "Cancel all", key="cancel-order", on_click=_stop)
+
+
+def _earlier(orders_left: list[Order]) -> str:
+    """What was asked for before and goes on, in a few words."""
+    if not orders_left:
+        return ""
+    noun = DOING.get(orders_left[0].kind, OTHER)[1] if len({one.kind for one in orders_left}) == 1 else "job"
+    return f"{len(orders_left)} earlier {noun}{'s' * (len(orders_left) > 1)} of yours too"
 
 
 def _ended_line(found: list[Order]) -> None:
@@ -131,7 +141,7 @@ def _ended_line(found: list[Order]) -> None:
 
 
 def _stop() -> None:
-    orders.stop([order for order in orders.mine() if _runs(order)])
+    orders.stop([*(order for order in orders.mine() if _runs(order)), *orders.outlived()])
 
 
 def _resume() -> None:

@@ -16,6 +16,9 @@ from pruneviz.studio import bench, catalogue, library, status, visitor
 from pruneviz.studio import candidates as pinned
 from pruneviz.studio.bring import taking
 
+MENU, FITS = 220, 22
+"""Pixels of the menu of models, and so many letters of a title that it shows: a longer one stands in full below it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -34,7 +37,11 @@ def strip(recipe: Recipe) -> DeltaGenerator:
     with place:
         options = list(dict.fromkeys([*offered, recipe.subject]))
         with st.container(key="whose", horizontal=True, vertical_alignment="top", gap="small", width="content"):
-            bench.select("model", "subject", options, lambda name: offered.get(name, name), width=220)
+            with st.container(width=MENU, gap="xxsmall", key="model"):
+                bench.select("model", "subject", options, lambda name: offered.get(name, name), width=MENU)
+                title = offered.get(recipe.subject, recipe.subject)
+                if len(title) > FITS and not bench.is_hidden("subject"):
+                    st.caption(plain.markdown(title, 160))
             with st.container(width="content", gap="xsmall"):
                 if not bench.is_hidden("bring"):
                     st.button("Bring your own", key="bring", on_click=taking.open_it)

@@ -1,8 +1,10 @@
-"""A page with nothing but scrubbers on invented weights, for the browser tests. `?several=1` shows two linked cards."""
+"""A page with nothing but scrubbers on invented weights, for the browser tests. `?several=1` shows two linked cards,
+`?growing=halves` and `?growing=samples` a curve that is still being measured."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import streamlit as st
@@ -122,6 +124,10 @@ if "several" in st.query_params:
     ]
 else:
     shown = [panel("", "Remove 58 % of the weights, and 13 of 500 digits turn wrong", 74, amounts[""], True)]
+if growing := st.query_params.get("growing"):
+    shown = [replace(one, complete=False, cliff=None, halves=one.halves if growing == "halves" else None) for one in shown]
+if st.checkbox("another scope"):
+    shown = [replace(one, energy=one.energy**0.9) for one in shown]
 time.sleep(float(st.query_params.get("slow", 0)))
 live.scrubber(
     shown,

@@ -68,3 +68,19 @@ def test_a_ring_leads_back_and_a_click_selects_everywhere(visit):
         f"wanted => JSON.stringify(({FIGURES})()) === wanted", arg=page.evaluate(f"JSON.stringify(({FIGURES})())")
     )
     assert None not in page.evaluate(FIGURES)
+
+
+def test_a_toolbar_comes_with_the_pointer_and_covers_neither_title_nor_marks(visit):
+    page = visit("/scale?m=digits_mlp")
+    chart, bar = page.locator(".st-key-published .js-plotly-plot"), page.locator(".st-key-published .modebar")
+    chart.scroll_into_view_if_needed()
+    assert bar.evaluate("one => getComputedStyle(one).opacity") == "0"
+    chart.hover()
+    page.wait_for_function("() => getComputedStyle(document.querySelector('.st-key-published .modebar')).opacity === '1'")
+    tools = bar.bounding_box()
+    plot = page.locator(".st-key-published .nsewdrag").first.bounding_box()
+    title = page.locator("h3").first.evaluate(
+        "one => { const all = document.createRange(); all.selectNodeContents(one); return all.getBoundingClientRect().bottom"
+        " }"
+    )
+    assert title <= tools["y"] + 1 and tools["y"] + tools["height"] <= plot["y"] + 1

@@ -152,3 +152,13 @@ def test_the_visitors_of_a_lesson_see_each_others_guesses_after_their_own(visit)
     stranger = visit(second.url.removeprefix(second.url.partition("/?")[0]))
     stranger.locator(".pv-guess path").wait_for(state="attached")
     assert "guess=91" in stranger.url and stranger.locator(RINGS).count() == 0
+
+
+@pytest.mark.parametrize("width", [1440, 400])
+def test_what_is_to_be_done_next_stays_in_sight_of_the_slider(visit, width):
+    page = visit(link("magnitude"), width=width)
+    page.locator(slider()).evaluate("input => input.scrollIntoView({block: 'center', behavior: 'instant'})")
+    page.wait_for_function("() => scrollY > 0 || document.querySelector('[data-testid=stMain]').scrollTop > 200")
+    step, thumb = (page.locator(one).bounding_box() for one in (".st-key-lesson-step", slider()))
+    assert step["y"] >= 0 and step["y"] + step["height"] <= 900 and 0 < thumb["y"] < 900
+    assert step["y"] + step["height"] <= thumb["y"] or thumb["y"] + thumb["height"] <= step["y"], "one covers the other"

@@ -165,6 +165,31 @@ def test_the_challenges_find_choose_and_compare(visit):
     assert page.locator('[data-pv="curve"] .pv-series').is_visible()
 
 
+def test_a_challenge_is_there_at_once_and_says_what_is_missing_while_the_curve_grows(visit):
+    page = visit("/?growing=samples")
+    told = page.locator('[data-pv="told"]')
+    page.get_by_role("button", name="Lose at most 5 points, remove the most (still being measured)").click()
+    assert "what keeps within 5 points is not known yet" in told.inner_text() and log(page) == []
+    page = visit("/?growing=halves")
+    page.get_by_role("button", name="Lose at most 5 points, remove the most (so far)").click()
+    await_log(page, 1)
+    assert (
+        page.locator('[data-pv="told"]').inner_text().startswith("Of the 101 settings measured so far, with more to come:")
+    )
+
+
+def test_what_is_read_aloud_follows_another_scope(visit):
+    page = visit()
+    aloud = page.locator('[data-pv="announcer"]')
+    page.locator('[data-pv="find-cliff"]').click()
+    await_log(page, 1)
+    assert "Here is the edge" in aloud.inner_text() and "Here is the edge" in page.locator('[data-pv="told"]').inner_text()
+    page.get_by_text("another scope").click()
+    page.wait_for_function("() => !document.querySelector('[data-pv=announcer]').innerText.includes('edge')")
+    assert re.search(r"70 percent of the weights removed, accuracy \d", aloud.inner_text())
+    assert page.locator('[data-pv="told"]').inner_text() == ""
+
+
 def test_an_earlier_setting_is_one_click_away(visit):
     page = visit()
     page.get_by_role("button", name=re.compile("back to 20 percent")).click()

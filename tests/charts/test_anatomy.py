@@ -104,6 +104,13 @@ def test_many_groups_become_a_few_stages_that_lose_nobody():
     assert len(rows) <= river.STAGES and sum(row[1] for row in rows) == 80 and sum(row[2] for row in rows) == 40
 
 
+def test_the_river_shows_the_two_groups_that_a_headline_names():
+    groups = [group(f"layer{at}", {17: "1000", 30: "1111"}.get(at, "1100")) for at in range(40)]
+    _, rows = river.flow(groups, "filters").table
+    assert ("layer17", 4, 1, "25.0%") in rows and ("layer30", 4, 4, "100.0%") in rows and len(rows) <= river.STAGES + 1
+    assert sum(row[1] for row in rows) == 160
+
+
 def test_a_cell_is_the_share_of_its_weights_that_stay():
     kept = np.zeros((3, 300), bool)
     kept[1] = True

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pruneviz import verdict
 from pruneviz.breakage import (
     Breakage,
     Likeliest,
@@ -59,7 +60,12 @@ def test_no_class_of_a_few_samples_is_singled_out(monkeypatch):
 
 def test_who_pays_is_on_top_with_their_intervals():
     chart = charts.per_class(FOUR)
-    assert chart.title == "«cat» loses 100 points (0 of its 2 are right, 2 were); the average loses 33.3 points."
+    said = "«cat» loses 100 points (0 of its 2 are right, 2 were); the average loses 33.3 points."
+    low, high = (f"{end:.1f}".replace("-", "−") for end in verdict.class_lost(FOUR.worst, 3)[1])
+    assert chart.title == (
+        f"{said} Picked after the fact as the worst of 3: {low} to {high} points (95%, corrected for the pick, Šidák), "
+        "perhaps by chance."
+    )
     before, after = chart.figure.data[1:]
     assert [row[0] for row in chart.table[1]] == ["cat", "dog", "eel"]
     assert list(after.x) == pytest.approx([0, 200 / 3, 100]) and list(before.x) == pytest.approx([100, 200 / 3, 100])

@@ -12,6 +12,7 @@ from pruneviz.charts.layer_pair import MOST, by_layer
 from pruneviz.charts.lineage import lineage
 from pruneviz.recipe import Recipe
 from pruneviz.report import LayerReport
+from pruneviz.truths import Spread
 from tests.test_candidates import report
 
 
@@ -127,3 +128,17 @@ def test_many_are_a_line_each():
     assert named == ["candidate", "weights left", "parameters left", "MACs left", "accuracy, %"]
     assert chart.title == "Of 7 candidates G measures best: accuracy 80%. D, E and F cannot be told from it."
     assert len(chart.table[1]) == 7
+
+
+def test_a_time_is_no_exact_number():
+    """A takes 1.0 ms and B 1.02, and their quartiles meet: nobody knows which is the faster one. C takes twice as long."""
+    slow = replace(SURE[1], letter="B", milliseconds=Spread(1.02, 0.97, 1.07, 21))
+    fast = replace(SURE[0], milliseconds=Spread(1.0, 0.95, 1.05, 21))
+    third = replace(candidate("C", 10, 99, 40), milliseconds=Spread(2.0, 1.9, 2.1, 21))
+    chart = compare.pareto((fast, slow, third), "ms")
+    marks = chart.figure.data[1]
+    assert [*marks.error_x.array] == pytest.approx([0.05, 0.05, 0.1])
+    assert [*marks.error_x.arrayminus] == pytest.approx([0.05, 0.05, 0.1])
+    assert chart.title.endswith("In time, A cannot be told from B: their quartiles meet.") and "C cannot" not in chart.title
+    assert chart.figure.layout.xaxis.range[0] < 0.95 and chart.figure.layout.xaxis.range[1] > 2.1
+    assert not compare.pareto(SURE, "parameters").figure.data[1].error_x.visible

@@ -24,7 +24,7 @@ def named(chart: Chart, start: str) -> go.Scatter:
 def test_the_star_is_the_report_and_the_steps_are_the_curves():
     made = case(report(score(450, 40, 2, 8)), curve=curve(VALUES), baseline=curve([0.5] * 101))
     chart, (less, more) = tradeoff.trade_off(made), neighbours(made)
-    star = named(chart, "chosen: 80%")
+    star = named(chart, "live: 80%")
     assert (star.x[0], star.y[0]) == pytest.approx((80, 90.4)) and star.marker.symbol == "star"
     low, high = made.report.score.interval
     assert star.error_y.array[0] == pytest.approx(100 * high - 90.4)
@@ -47,7 +47,7 @@ def test_a_perplexity_is_drawn_as_it_is():
         score(correct=None, dense_correct=None, metric="perplexity", value=13.0, dense_value=5.0, interval=(12.0, 14.0))
     )
     chart = tradeoff.trade_off(case(told, curve=found))
-    assert named(chart, "chosen").y[0] == 13.0 and chart.figure.layout.yaxis.type == "log"
+    assert named(chart, "live").y[0] == 13.0 and chart.figure.layout.yaxis.type == "log"
 
 
 def test_a_bar_per_layer_and_no_more_than_fit():
@@ -59,8 +59,19 @@ def test_a_bar_per_layer_and_no_more_than_fit():
     assert goes.marker.pattern.shape == theme.REMOVED_PATTERN and chart.title == "Of 1,000 weights 600 are left."
     many = [replace(made.layers[0], name=f"l{at}", label=f"l{at}", weights=1000 + at, kept=10) for at in range(20)]
     chart = tradeoff.layers_left(many)
-    assert list(chart.figure.data[0].y) == [f"l{at}" for at in range(8, 20)] and len(chart.table[1]) == 20
-    assert "the 12 largest of 20 layers" in chart.title
+    assert list(chart.figure.data[0].y) == ["l0", *(f"l{at}" for at in range(9, 20))] and len(chart.table[1]) == 20
+    assert "Drawn: 12 of 20 layers" in chart.title
+
+
+def test_the_layers_that_the_headline_names_are_drawn_however_small_they_are():
+    """Twenty layers: the smallest loses most, the next smallest least. Both are named, and both are drawn."""
+    one = report(removed=400).layers[0]
+    kept = {0: 1, 1: 1001}
+    many = [replace(one, name=f"l{at}", label=f"l{at}", weights=1000 + at, kept=kept.get(at, 500)) for at in range(20)]
+    drawn = list(tradeoff.layers_left(many).figure.data[0].y)
+    assert {"l0", "l1"} <= {*drawn} and len(drawn) == 12
+    told = headlines.removed(case(replace(report(removed=400), layers=tuple(many))))
+    assert told.startswith("l0 loses most") and "l1 loses none" in told
 
 
 def test_large_is_the_same_chart_with_larger_letters():
@@ -77,4 +88,4 @@ def test_the_presented_candidate_is_the_star():
     marks = go.Scatter(x=[1, 2], y=[1, 2], text=["<b>A</b>", "<b>live</b>"], marker={"symbol": ["circle", "diamond"]})
     chart = tradeoff.starred(Chart("t", go.Figure([go.Scatter(x=[1], y=[1]), marks]), "a", ((), ())))
     assert list(chart.figure.data[1].marker.symbol) == ["circle", "star"]
-    assert list(chart.figure.data[1].text) == ["<b>A</b>", "<b>chosen</b>"]
+    assert list(chart.figure.data[1].text) == ["<b>A</b>", "<b>live</b>"]

@@ -11,13 +11,14 @@ from pruneviz.query import to_pin
 from pruneviz.recipe import LOOKS, PINS, Recipe
 from pruneviz.studio.bench.history import POINTED, History
 
-OTHER = {"marked": ("A",), "example": 7, "group": 3, "slide": 2, "lesson": "03-gradient"}
+OTHER = {"marked": ("A",), "example": 7, "group": 3, "slide": 2}
 STEPS = {
     "layer": "conv1.weight", "shape": "absolute", "axis": "log", "apart": 1, "unlinked": (("obd", 0.3),),
     "against": "random", "pick": 4, "sampled": 200, "guess": 60, "batch": 8, "length": 4, "threads": 1,
     "pins": ("m=digits_mlp",), "held_against": "macs",
     "attribution": "occlusion", "tolerance": 0.05, "budget": "macs", "limits": (("points", 1.0),), "title": "A talk",
     "author": "Somebody", "contact": "somebody@example.org", "untested": "rain", "hidden": ("bring",),
+    "lesson": "03-gradient",
 }  # fmt: skip
 
 

@@ -17,8 +17,9 @@ from safetensors.torch import load_file, save
 from streamlit.testing.v1 import AppTest
 
 from pruneviz.engine.export import toml
-from pruneviz.engine.sources import architecture
+from pruneviz.engine.sources import architecture, card
 from pruneviz.studio import house_rules, library
+from pruneviz.studio.bring import card_part
 from tests.studio.test_pages import ROOT, opened, strip
 
 MLP = ROOT / "sample_models" / "digits_mlp" / "weights.safetensors"
@@ -87,6 +88,7 @@ def test_a_state_dict_with_a_prefix_is_recognised_looked_at_and_used():
     assert len(app.get("image")) == 12
     app = put(put(app, "mean", "0.305"), "std", "0.376")
     assert accuracy(app) > 96
+    assert "my-model/model/" in said_of_card(app) and "--subject=my-model/subject.toml" in said_of_card(app)
     app.button(key="bring-use").click().run()
     assert not app.exception and not app.warning and "bring-use" not in keys(app)
     reference = app.query_params["m"]
@@ -97,6 +99,25 @@ def test_a_state_dict_with_a_prefix_is_recognised_looked_at_and_used():
         sample[key] for key in sample if key.startswith("accuracy")
     }
     assert mine["sparsity"] == "80%"
+
+
+def said_of_card(app: AppTest) -> str:
+    return " ".join(one.value for one in [*app.markdown, *app.code])
+
+
+def test_the_card_that_is_taken_along_is_the_model_on_a_command_line(tmp_path, monkeypatch):
+    """The files as they were given, put where the table says, and the card that was downloaded: the same accuracy."""
+    app = with_digits(give(dialog(), "my net.pth", state_dict()))
+    (reference,) = [one for one in library._models if library.facts(one).files]
+    monkeypatch.setattr(card_part.visitor, "name", lambda: next(iter(library._visitors)))
+    rows = dict(card_part.places(reference))
+    assert [*rows] == ["my net.pth"]
+    place = tmp_path / rows["my net.pth"]
+    place.parent.mkdir()
+    place.write_bytes(state_dict())
+    (tmp_path / "subject.toml").write_bytes((library.place(reference) / card_part.NAME).read_bytes())
+    model = card.load(str(tmp_path / "subject.toml"))
+    assert model.weights == 50_200 and 85 < accuracy(app) < 95
 
 
 def used(app: AppTest) -> dict[str, str]:

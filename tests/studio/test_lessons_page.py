@@ -99,6 +99,25 @@ def test_the_list_has_every_lesson_and_a_sentence_about_each_broken_one(folder):
     assert app.query_params["c"] == "random", "what stood there before the lesson comes back"
 
 
+def test_a_lesson_takes_nothing_away_for_good(folder):
+    """Pins and limits are put aside with a word. Undo of the start closes the lesson; one press brings it all back."""
+    pin = "m=digits_mlp&s=70"
+    app = opened("pages/learn/lessons.py", m="digits_mlp", s="90", c="random", pin=pin, lim="points:1")
+    before = dict(app.query_params)
+    app.button(key="lesson-start-half").click().run()
+    assert not app.exception and "pin" not in app.query_params and "1 pinned setting and 1 limit is put aside" in said(app)
+    app.button(key="undo").click().run()
+    assert dict(app.query_params) == before and "step 1 of 2" not in said(app)
+    app.button(key="redo").click().run()
+    assert app.query_params["lesson"] == ["half"] or app.query_params["lesson"] == "half"
+    app.switch_page("pages/start/slider.py").run()
+    app.segmented_control(key="criterion").set_value("gradient").run()
+    app.button(key="lesson-back").click().run()
+    assert dict(app.query_params) == before and "step 1 of 2" not in said(app)
+    app.button(key="undo").click().run()
+    assert "step 1 of 2" in said(app) or "step 2 of 2" in said(app), "and that is a step, too"
+
+
 @pytest.mark.parametrize("name", ["nobody", "<b>bold</b>", "02-broken", "../../etc/passwd"])
 def test_an_unknown_lesson_is_a_word(folder, name):
     app = opened(lesson=name, m="digits_mlp")

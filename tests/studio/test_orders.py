@@ -130,7 +130,7 @@ def endless(monkeypatch) -> None:
 
     def job(order):
         found = asked(order)
-        return Job("tests.studio.endless:steps", found.recipe, found.card, (order.kind,))
+        return Job("tests.studio.endless:steps", found.recipe, found.card, (order.kind, *order.nodes), keep=found.keep)
 
     monkeypatch.setattr(orders, "_job", job)
 
@@ -182,3 +182,18 @@ def until(wanted, seconds: float = 30.0) -> None:
             return
         threading.Event().wait(0.05)
     raise AssertionError("it did not come to that")
+
+
+def test_one_cancel_ends_every_curve_that_a_tab_started(weighed, monkeypatch):
+    """Three criteria one after another: the worker goes on with the first two, and one press ends all three."""
+    endless(monkeypatch)
+    one, two, three = (
+        orders.look(kitchen.job_part(Recipe(subject=weighed, criterion=key), amount=0.0), "curve", (0.0, 0.5))
+        for key in ("magnitude", "random", "gradient")
+    )
+    assert orders.mine() == [three] and orders.outlived() == [one, two]
+    assert status._earlier(orders.outlived()) == "2 earlier curves of yours too"
+    tickets = [order.ticket for order in (one, two, three)]
+    status._stop()
+    assert all(ticket.wait(30) and ticket.over for ticket in tickets) and orders.outlived() == []
+    assert status._earlier([]) == "" and status._earlier([one]) == "1 earlier curve of yours too"

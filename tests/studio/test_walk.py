@@ -5,6 +5,10 @@ Few enough for CI; `PRUNEVIZ_WALK=300` walks three hundred.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from pruneviz.studio import reality, sensitivity
+from tests.charts.test_reality import WHOLE
 from tests.studio.test_pages import opened
 from tests.studio.walk import LONG, PAGES, START, Action, Model, actions
 
@@ -13,7 +17,10 @@ FILES = {
     "weights": "pages/see/weights.py",
     "anatomy": "pages/see/anatomy.py",
     "damage": "pages/analyse/damage.py",
+    "sensitivity": "pages/analyse/sensitivity.py",
+    "criteria": "pages/analyse/criteria.py",
     "compare": "pages/decide/compare.py",
+    "reality": "pages/decide/reality.py",
     "present": "pages/decide/present.py",
     "lessons": "pages/learn/lessons.py",
     "scale": "pages/learn/scale.py",
@@ -23,9 +30,13 @@ PLACED = {"return": "return-{}", "unpin": "unpin-{}", "baseline": "baseline-{}",
 PLACED |= {"lesson": "lesson-start-{}"}
 
 
-def act(app, action: Action, model: Model) -> None:
-    """Does one action with the widgets that are on the page."""
+def act(app, action: Action, model: Model):
+    """Does one action with the widgets that are on the page; the app, which is another one after a reload."""
     name, value = action.name, action.value
+    if name in ("reload", "open"):
+        fresh = opened(FILES[model.page], **model.address())
+        assert not fresh.exception and said(fresh) == model.address(), (action, model.page)
+        return fresh if name == "reload" else app
     if name == "go":
         app.switch_page(FILES[value]).run()
     elif name in BUTTONS:
@@ -36,13 +47,24 @@ def act(app, action: Action, model: Model) -> None:
             app.switch_page(FILES[model.page]).run()
     elif name == "title":
         app.text_input(key=name).set_value(value).run()
-    elif name == "limit":
-        app.number_input(key=f"limit-{value[0]}").set_value(value[1]).run()
+    elif name in ("limit", "pick", "batch", "threads"):
+        key, number = (f"limit-{value[0]}", value[1]) if name == "limit" else (name, value)
+        app.number_input(key=key).set_value(number).run()
+    elif name == "own":
+        menu = next(one for one in app.selectbox if one.label == "its own amount")
+        menu.set_value(menu.options[0] if value is None else f"{100 * value:g}%").run()
     elif name == "mark":
         app.checkbox(key=f"mark-{value}").set_value(value in model.recipe.marked).run()
     else:
         kinds = app.segmented_control, app.selectbox
-        next(one for kind in kinds for one in kind if one.key == name).set_value(value).run()
+        key = {"share": "amount"}.get(name, name)
+        next(one for kind in kinds for one in kind if one.key == key).set_value(value).run()
+    return app
+
+
+def said(app) -> dict[str, str]:
+    """The address, without what a link was made with."""
+    return {key: app.query_params[key] for key in app.query_params if key not in ("mh", "dh")}
 
 
 def seen(app, field: str) -> tuple[int, ...]:
@@ -53,15 +75,17 @@ def seen(app, field: str) -> tuple[int, ...]:
     return tuple(-1 if name == "all classes" else int(name) for one in menus for name in one.options)
 
 
-def test_a_random_walk_is_where_the_model_says():
+def test_a_random_walk_is_where_the_model_says(monkeypatch):
+    """What a page asks another process for is there at once, times and maps: this walk is about the Recipe."""
+    monkeypatch.setattr(reality, "_run", lambda found: setattr(found, "truth", replace(WHOLE, smaller_granularity="neuron")))
+    monkeypatch.setattr(sensitivity, "MOMENT", 1e9)
     app = opened(m=START.subject, s="60")
-    walked = actions(159, LONG or 32, scrub=False, leave=False, seen=lambda field: seen(app, field))
+    walked = actions(4074, LONG or 40, scrub=False, leave=True, seen=lambda field: seen(app, field))
     been, done = set(), set()
     for step, (action, model) in enumerate(walked):
-        act(app, action, model)
+        app = act(app, action, model)
         assert not app.exception, (step, action, app.exception)
-        said = {key: app.query_params[key] for key in app.query_params if key not in ("mh", "dh")}
-        assert said == model.address(), (step, action)
+        assert said(app) == model.address(), (step, action)
         assert app.button(key="undo").disabled is (not model.past), (step, action)
         assert app.button(key="redo").disabled is (not model.future), (step, action)
         assert any(one.key == "pin" for one in app.button) is (not model.pinned and len(model.recipe.pins) < 8), (

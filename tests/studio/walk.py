@@ -15,10 +15,11 @@ from pruneviz.query import from_query, to_pin, to_query
 from pruneviz.recipe import LIMITS, LOOKS, PINS, Recipe
 
 START = Recipe(subject="digits_mlp", amount=0.6)
-PAGES = ("slider", "weights", "anatomy", "damage", "compare", "present", "lessons", "scale")
+PAGES = ("slider", "weights", "anatomy", "damage", "sensitivity", "criteria", "compare", "reality", "present", "lessons")
+PAGES += ("scale",)
 LESSONS = {"magnitude": ("slider", 0.5), "l1-and-l2": ("weights", 0.5)}
 """Lessons about the model of this walk: the page on which each opens, and its amount."""
-POINTED = ("marked", "example", "group", "slide", "lesson")
+POINTED = ("marked", "example", "group", "slide")
 """What is pointed at is no step, and stays where steps are undone: docs/decisions/0014."""
 OFFERED = {
     "criterion": ("magnitude", "gradient", "obd", "random"),
@@ -29,6 +30,13 @@ OFFERED = {
     "axis": ("linear", "log"),
     "title": ("Half of it", "Less"),
     "limit": (("points", 1.0), ("points", 2.5), ("worst", 5.0)),
+    "own": (None, 0.0, 0.5, 0.9),
+    "tolerance": (0.01, 0.02, 0.05),
+    "budget": ("parameters", "macs"),
+    "against": ("magnitude", "gradient", "obd", "random"),
+    "pick": (3, 17, 40),
+    "batch": (8, 16),
+    "threads": (0, 1),
     "lesson": tuple(LESSONS),
 }
 ON = {
@@ -36,12 +44,19 @@ ON = {
     "weights": ("layer", "shape", "axis"),
     "anatomy": (),
     "damage": ("group", "example"),
+    "sensitivity": ("scope", "layer", "own", "tolerance", "budget"),
+    "criteria": ("criterion", "against", "granularity", "layer", "pick", "amount"),
     "compare": ("mark", "return", "unpin", "baseline"),
+    "reality": ("share", "batch", "threads"),
     "present": ("title", "limit"),
     "lessons": ("lesson",),
     "scale": (),
 }
 """What can be done on a page, beside what can be done everywhere."""
+LAYERS = {"weights": "fc2.weight", "sensitivity": "fc1.weight", "criteria": "fc3.weight"}
+"""The layer that a page shows where none was chosen: the largest, the first, the last."""
+SHARES = {"weight": (0.5, 0.7, 0.8, 0.9, 0.95), "neuron": (0.1, 0.25, 0.5, 0.75)}
+"""The amounts that the page Reality check offers in a row."""
 Seen = Callable[[str], tuple[int, ...]]
 """Which values of a field the page offers; only whoever sees it knows which classes and examples changed sides."""
 HISTORY = 100
@@ -90,12 +105,21 @@ class Model:
     def _field(self, action: Action) -> None:
         recipe = replace(self.recipe, **{action.name: action.value})
         if action.name == "granularity":
-            recipe = replace(recipe, layer="", pick=-1, guess=-1)
+            recipe = replace(recipe, overrides=(), layer="", pick=-1, guess=-1)
             if ":" in action.value:  # two of every four stay, of weights that are compared by no scope of one's choice
                 recipe = replace(recipe, amount=0.5)
         if action.name == "layer":
             recipe = replace(recipe, pick=-1)
         self._step(_fitting(recipe))
+
+    def _own(self, share: float | None) -> None:
+        layer = self.recipe.layer or LAYERS[self.page]
+        own = {name: amount for name, amount in self.recipe.overrides if name != layer}
+        own |= {} if share is None else {layer: share}
+        self._step(replace(self.recipe, overrides=tuple(sorted(own.items()))))
+
+    def _share(self, share: float) -> None:
+        self._step(replace(self.recipe, amount=share))
 
     def _go(self, page: str) -> None:
         self.page = page
@@ -140,7 +164,7 @@ class Model:
         self._step(Recipe(subject=START.subject, amount=amount, lesson=name))
 
     def _leave(self, _: object) -> None:
-        self.recipe = replace(self.recipe, lesson="")
+        self._step(replace(self.recipe, lesson=""))
 
     def _undo(self, _: object) -> None:
         self.future.append(self.recipe)
@@ -162,7 +186,7 @@ class Model:
 
 
 BY_NAME = ("go", "pin", "unpin", "baseline", "return", "mark", "undo", "redo", "reload", "open", "group", "example", "limit")
-BY_NAME += ("lesson", "leave")
+BY_NAME += ("lesson", "leave", "own", "share")
 
 
 def _unpointed(recipe: Recipe) -> Recipe:
@@ -182,15 +206,16 @@ def actions(
     """Random actions, each with the model as it should be afterwards. `scrub` where the slider can be driven, `leave` where
     pages can be reloaded and links opened elsewhere, `seen` where somebody reads what a page offers."""
     chance, model = random.Random(seed), Model()
-    for _ in range(count):
-        action = _next(chance, model, (scrub, leave), seen)
+    for step in range(count):
+        # What is chosen has a chance of its own: how many there were to choose from does not decide what is done later.
+        action = _next((chance, random.Random(1000 * seed + step)), model, (scrub, leave), seen)
         model.do(action)
         yield action, model
 
 
-def _next(chance: random.Random, model: Model, can: tuple[bool, bool], seen: Seen) -> Action:
+def _next(chances: tuple[random.Random, random.Random], model: Model, can: tuple[bool, bool], seen: Seen) -> Action:
     """What somebody might do now: what is on this page, or everywhere."""
-    scrub, leave = can
+    (chance, choice), (scrub, leave) = chances, can
     everywhere = ["go"] * 4 + ["undo"] * 3 * bool(model.past) + ["redo"] * 3 * bool(model.future)
     everywhere += ["pin"] * 2 * (not model.pinned and len(model.recipe.pins) < PINS)
     everywhere += ["leave"] * 2 * bool(model.recipe.lesson)
@@ -200,8 +225,8 @@ def _next(chance: random.Random, model: Model, can: tuple[bool, bool], seen: See
     here = [one for one in here if one not in ("group", "example") or _offered(one, model, seen)]
     name = chance.choice(everywhere + here)
     if name in ("group", "example"):
-        return Action(name, chance.choice(_offered(name, model, seen)))
-    return Action(name, _value(chance, name, model))
+        return Action(name, choice.choice(_offered(name, model, seen)))
+    return Action(name, _value(choice, name, model))
 
 
 def _offered(name: str, model: Model, seen: Seen) -> list[int]:
@@ -212,8 +237,10 @@ def _possible(name: str, model: Model, scrub: bool) -> bool:
     pattern, pins = ":" in model.recipe.granularity, len(model.recipe.pins)
     if name == "amount":
         return scrub and not pattern
-    if name == "scope":
+    if name in ("scope", "share"):
         return not pattern
+    if name in ("layer", "pick", "own"):  # where units go there are other names, or no single weights
+        return model.page == "weights" or model.recipe.granularity == "weight"
     return {"mark": pins > 0, "return": pins > 0, "unpin": pins > 0, "baseline": pins > 1}.get(name, True)
 
 
@@ -229,8 +256,10 @@ def _value(chance: random.Random, name: str, model: Model) -> object:
         return chance.randrange(1, pins)
     if name == "mark":
         return chance.choice([*"ABCDEFGH"[:pins], *(() if model.pinned else ("live",))])
-    if name not in OFFERED:
+    if name not in (*OFFERED, "share"):
         return None
-    shown = {"layer": model.recipe.layer or "fc2.weight"}.get(name, getattr(model.recipe, name, None))  # the largest layer
-    offered = [one for one in OFFERED[name] if one != "lamp" or model.recipe.granularity == "weight"]
-    return chance.choice([one for one in offered if one != shown])
+    layer = model.recipe.layer or LAYERS.get(model.page, "")
+    shown = {"layer": layer, "own": dict(model.recipe.overrides).get(layer), "share": model.recipe.amount}
+    offered = SHARES[model.recipe.granularity] if name == "share" else OFFERED[name]
+    offered = [one for one in offered if one != "lamp" or model.recipe.granularity == "weight"]
+    return chance.choice([one for one in offered if one != shown.get(name, getattr(model.recipe, name, None))])

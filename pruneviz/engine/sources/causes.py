@@ -156,7 +156,7 @@ def _preparation(
     counted = [_right(subject, network, few, trial) for trial in trials]
     best, moved = max(zip(trials, counted, strict=True), key=lambda pair: pair[1])
     if _far_better(moved, right, count):
-        words = f"With {best.words} {moved} of {count} are right, as the card has it {right}."
+        words = f"With {best.words} {moved} of {count} are right, as it is prepared now {right}."
         yield Cause("preparation", words, {"data": dict(best.change)} if best.change else {})
 
 

@@ -1,7 +1,7 @@
 """History: where a visitor was, where they are, and where Redo leads. Plain records: nothing here knows a screen.
 
-A choice is a step, and Undo takes it back. What is only pointed at is no step: a marked candidate, one example, the open
-slide or lesson. It changes where one is, and stays as it is when steps are undone.
+A choice is a step, and Undo takes it back; so is to start a lesson, or to leave one. What is only pointed at is no step: a
+marked candidate, one example, the open slide. It changes where one is, and stays as it is when steps are undone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pruneviz.recipe import Recipe
 
 LONGEST = 100
 """So many steps can be undone."""
-POINTED = ("marked", "example", "group", "slide", "lesson")
+POINTED = ("marked", "example", "group", "slide")
 """What is pointed at."""
 OF_DATA = ("example", "group")
 """What of it means nothing for another model."""

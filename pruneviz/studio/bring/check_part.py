@@ -9,8 +9,8 @@ import streamlit as st
 
 from pruneviz import findings, plain
 from pruneviz.studio import show, visitor
+from pruneviz.studio.bring import card_part, look, settings_part, state
 from pruneviz.studio.bring import draft as drafts
-from pruneviz.studio.bring import look, settings_part, state
 from pruneviz.studio.bring.look import Look
 
 SIDE = 80
@@ -35,6 +35,7 @@ def ask() -> tuple[str, Look | None]:
     _said(reference, found, draft.model.said)
     _sanity(found)
     settings_part.ask(draft, found)
+    card_part.offer(reference)
     return reference, found
 
 

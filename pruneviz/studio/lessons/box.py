@@ -9,10 +9,22 @@ import streamlit as st
 from pruneviz import plain
 from pruneviz.lesson import Lesson
 from pruneviz.recipe import Recipe
-from pruneviz.studio import bench
+from pruneviz.studio import bench, reality
 from pruneviz.studio.lessons import asking, found, progress, reading
 from pruneviz.studio.lessons.places import Places
 from pruneviz.studio.lessons.progress import Progress
+
+STYLE = (
+    "@media(min-width:901px) and (min-height:720px){"
+    "[data-testid='stLayoutWrapper']:has(>.st-key-lesson .st-key-lesson-step):not(:has(details[open]))"
+    "{position:sticky;top:2.5rem;z-index:90;background:Canvas}}"
+    "@media(max-width:900px){"
+    ".st-key-lesson-step{position:fixed;inset:auto 0 0 0;z-index:90;padding:.6rem 1rem;width:auto!important;"
+    "max-height:30vh;overflow-y:auto;background:Canvas;border-top:1px solid rgba(128,128,128,.4)}"
+    "[data-testid='stMainBlockContainer']:has(.st-key-lesson-step){padding-bottom:9rem!important}}"
+)
+"""What is to be done next stays in sight of the slider that it speaks of: with its box on a wide screen, by itself at the
+foot of a narrow one. Opened to be read on, the box is a text like any other."""
 
 
 def beside(recipe: Recipe, page: str, pages: Sequence[tuple[str, str, str]]) -> None:
@@ -26,7 +38,7 @@ def beside(recipe: Recipe, page: str, pages: Sequence[tuple[str, str, str]]) -> 
         if one is None:
             _unknown(recipe.lesson, places)
             return
-        now = progress.advance(one, recipe, page)
+        now = progress.advance(one, recipe, page, _timed(recipe))
         _head(one, now, places)
         left, right = st.columns(2, gap="medium")
         with left:
@@ -37,6 +49,12 @@ def beside(recipe: Recipe, page: str, pages: Sequence[tuple[str, str, str]]) -> 
                 _step(one, now, page, places)
             else:
                 asking.question(one, now, places)
+
+
+def _timed(recipe: Recipe) -> bool:
+    """Whether times of this very setting were measured here: those of one input are there first, and more follow."""
+    truth = reality.known(recipe)
+    return truth is not None and bool(truth.times)
 
 
 def _unknown(name: str, places: Places) -> None:
@@ -56,6 +74,25 @@ def _head(one: Lesson, now: Progress, places: Places) -> None:
         if st.button("Start over", key="lesson-again", type="tertiary"):
             found.begin(one, places)
         st.button("Leave the lesson", key="lesson-leave", type="tertiary", on_click=_leave)
+    _put_aside()
+
+
+def _put_aside() -> None:
+    """What a lesson took away is said, and comes back with one press, however many steps were made since."""
+    before = progress.before()
+    if before is None or not (before.pins or before.limits):
+        return
+    pins, limits = len(before.pins), len(before.limits)
+    what = " and ".join(
+        f"{count} {noun}{'s' * (count > 1)}" for count, noun in ((pins, "pinned setting"), (limits, "limit")) if count
+    )
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="lesson-aside"):
+        st.caption(f"A lesson begins afresh: your setting with {what} is put aside.", width="content")
+        st.button("Leave, and bring it back", key="lesson-back", type="tertiary", on_click=_bring_back, args=(before,))
+
+
+def _bring_back(before: Recipe) -> None:
+    bench.commit(before, bench.why_not(before))
 
 
 def _step(one: Lesson, now: Progress, page: str, places: Places) -> None:

@@ -37,13 +37,16 @@ def beginning(one: Lesson, hidden: tuple[str, ...] = ()) -> Recipe:
 
 
 def begin(one: Lesson, places: Places) -> None:
-    """Opens a lesson at its first step, on its page. What stood there before comes back by Undo."""
-    recipe = beginning(one, bench.recipe_now().hidden)
+    """Opens a lesson at its first step, on its page. What stood there before comes back by Undo, or by the lesson's box."""
+    now = bench.recipe_now()
+    recipe = beginning(one, now.hidden)
     trouble = kitchen.trouble(recipe)
     if trouble:
         bench.say(trouble)
         st.rerun()
     progress.forget(one.name)
+    if not now.lesson:  # from one lesson to the next it is still the same that waits
+        progress.put_aside(now)
     bench.commit(recipe)
     st.switch_page(places.file(one.page))
 

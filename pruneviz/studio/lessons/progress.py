@@ -9,6 +9,7 @@ from pruneviz.recipe import Recipe
 from pruneviz.studio import bench
 
 DONE, SKIPPED = "done", "skipped"
+BEFORE = "before-lessons"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +25,11 @@ def of(name: str) -> Progress:
     return bench.noted(f"lesson-{name}") or Progress()
 
 
-def advance(one: Lesson, recipe: Recipe, page: str) -> Progress:
+def advance(one: Lesson, recipe: Recipe, page: str, timed: bool = False) -> Progress:
     """Ticks off every step that is done now, in order; a tick stays, whatever is done later."""
     now = of(one.name)
     marks = now.marks
-    while len(marks) < len(one.steps) and one.steps[len(marks)].holds(recipe, page):
+    while len(marks) < len(one.steps) and one.steps[len(marks)].holds(recipe, page, timed):
         marks += (DONE,)
     if marks != now.marks:
         now = Progress(marks, now.answer)
@@ -50,6 +51,16 @@ def answered(name: str, answer: int) -> None:
 def forget(name: str) -> None:
     """Begins a lesson anew."""
     _keep(name, Progress())
+
+
+def put_aside(recipe: Recipe) -> None:
+    """Keeps the setting that was there before lessons began, with its pins and limits."""
+    bench.note(BEFORE, recipe)
+
+
+def before() -> Recipe | None:
+    """The setting that was there before lessons began; None where a lesson's link was opened."""
+    return bench.noted(BEFORE)
 
 
 def _keep(name: str, now: Progress) -> None:

@@ -89,6 +89,8 @@ def verdict_notes(case: Case) -> None:
     for row in case.verdict.rows:
         if row.note:
             st.caption(plain.markdown(f"{row.words[:1].upper()}{row.words[1:]}: {row.note}.", 512))
+        if row.ways:
+            st.markdown(f"**What would settle «{plain.markdown(row.words)}»:** {plain.markdown(row.ways, 512)}.")
 
 
 def _trade_off(case: Case, large: bool) -> None:

@@ -26,8 +26,11 @@ function layoutChallenges(view) {
     parts.given = board.data.tolerance
     parts.number.value = parts.given
   }
+  // Where the curve still grows the challenge is there at once, and says what is missing; nowhere does it come later.
+  const { halves, complete, share } = view.panel
+  parts.later = complete ? "" : halves ? " (so far)" : " (still being measured)"
   nameLose(parts)
-  parts.lose.parentElement.hidden = !view.panel.halves
+  parts.lose.parentElement.hidden = !halves && (complete || !share)
   parts.reveal.hidden = !view.guessing
   for (const other of [parts.cliff, parts.guess, parts.lose.parentElement]) other.toggleAttribute("inert", Boolean(view.guessing))
 }
@@ -38,7 +41,7 @@ function toleranceOf(parts) {
 }
 
 function nameLose(parts) {
-  say(parts.lose, `Lose at most ${points(toleranceOf(parts))}, remove the most`)
+  say(parts.lose, `Lose at most ${points(toleranceOf(parts))}, remove the most${parts.later}`)
 }
 
 function tell(view, text) {
@@ -65,13 +68,15 @@ function findCliff(view) {
 /** The half that chooses picks the setting; the other half, which had no say, reports what it costs. */
 function loseAtMost(view) {
   const { panel, challenges: parts } = view
+  if (!panel.halves) return tell(view, `The curve is still being measured, and so far on the first samples only: what keeps within ${points(toleranceOf(parts))} is not known yet.`)
   const { choose, report, choose_n: chooseN, report_n: reportN } = panel.halves
   const most = toleranceOf(parts)
   let at = 0
   for (let i = 0; i < choose.length; i++) if (choose[0] - choose[i] <= most + 1e-9) at = i
   const value = panel.curve.percent[at]
   const cost = (half) => `${signedPoints(half[at] - half[0])} (${accuracyText(half[0])} to ${accuracyText(half[at])})`
-  view.go(value, `${percent(value)} can go. On the ${whole.format(chooseN)} samples that chose this: ${cost(choose)}. ` +
+  const known = panel.complete ? "" : `Of the ${whole.format(choose.length)} settings measured so far, with more to come: `
+  view.go(value, `${known}${percent(value)} can go. On the ${whole.format(chooseN)} samples that chose this: ${cost(choose)}. ` +
     `On the other ${whole.format(reportN)}, which only report: ${cost(report)}.`)
 }
 

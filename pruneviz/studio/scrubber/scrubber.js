@@ -140,6 +140,18 @@ function patch(view, panel, data) {
     view.sent = panel.amount
   }
   refresh(view)
+  tellAnew(view)
+}
+
+/** What is removed at each percent is another matter now, by another scope, say: what was said aloud before holds no more. */
+function tellAnew(view) {
+  const { panel, curve, board } = view
+  const question = JSON.stringify([panel.title, panel.noun, panel.weights, panel.removed, panel.energy])
+  const another = view.question !== undefined && view.question !== question
+  view.question = question
+  if (!another || view.guessing) return
+  say(view.challenges.told, "")
+  board.announce(curve.input.getAttribute("aria-valuetext"))
 }
 
 /** Everything that depends on data or on the width; a drag never comes here. */
