@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.browser.server import CHROMIUM, Server, chromium, serving, visits
+from tests.browser.server import CHROMIUM, SHELL, Server, chromium, serving, visits
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[object]:
     pytest.importorskip("playwright.sync_api", reason="playwright is not installed: no browser tests")
-    if CHROMIUM is None:
+    if not (SHELL or CHROMIUM):
         pytest.skip("no chromium on this machine: no browser tests")
-    with chromium() as found:
+    with chromium(SHELL or CHROMIUM) as found:
         yield found
 
 

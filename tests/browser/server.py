@@ -17,14 +17,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+SHELL = shutil.which("chromium-headless-shell")
+"""The same engine without windows and tabs: a page takes two thirds of the processor's time. Not every system has it."""
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 PATIENCE = 120_000
 """Milliseconds that a page may take before we say that it does not come: a busy machine is no bug."""
 THUMB = 24
 PAGES = {
     "slider": "/", "weights": "/weights", "anatomy": "/anatomy", "damage": "/damage", "sensitivity": "/sensitivity",
-    "criteria": "/criteria", "compare": "/compare", "reality": "/reality", "present": "/present",
-    "lessons": "/lessons", "scale": "/scale",
+    "criteria": "/criteria", "regularise": "/regularise", "schedule": "/schedule", "compare": "/compare",
+    "reality": "/reality", "present": "/present", "lessons": "/lessons", "scale": "/scale",
 }  # fmt: skip
 
 
@@ -87,12 +89,12 @@ def _await_health(address: str, server: subprocess.Popen, log: Path) -> None:
 
 
 @contextmanager
-def chromium():
+def chromium(program: str | None = CHROMIUM):
     """A headless Chromium, driven by Playwright."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = driver.chromium.launch(executable_path=program, args=FLAGS)
         yield browser
         browser.close()
 
@@ -104,7 +106,7 @@ STYLED = """() => !document.querySelector('.st-key-strip')
 
 STANDS = '[data-pv="live-accuracy"], .st-key-again, .st-key-patterns, .st-key-published-table'
 STANDS += ", .st-key-pareto, .st-key-pin-first, .st-key-wanted, .st-key-present-5, .st-key-deck .pv-place"
-STANDS += ", .st-key-for-teachers"
+STANDS += ", .st-key-for-teachers, .st-key-to-slider"
 """What a page has that stands: the slider, or on a page without one what it shows last."""
 
 

@@ -13,7 +13,7 @@ from tests.browser import brought
 from tests.browser.server import settle, slider
 
 pytestmark = pytest.mark.browser
-LONG = 120_000
+LONG = 300_000
 """Milliseconds that a large model may take to be read, looked at and measured on a busy machine."""
 
 

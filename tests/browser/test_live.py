@@ -16,6 +16,8 @@ import pytest
 
 from tests.browser.server import Server, drag, serving, slider, visits
 
+pytestmark = pytest.mark.browser
+
 SAMPLES = 96
 
 
@@ -64,7 +66,7 @@ def line(page) -> str:
     return page.locator(".st-key-status").inner_text()
 
 
-def until(said: Callable[[], bool], seconds: float = 180) -> None:
+def until(said: Callable[[], bool], seconds: float = 300) -> None:
     """Waits for what is said; long, since a worker gives way to everything else on a busy machine."""
     last = time.monotonic() + seconds
     while not said():
