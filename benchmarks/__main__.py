@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-KINDS = ("masks", "loop", "curvature", "truth", "structure", "allocation", "gpu", "browser")
+KINDS = ("masks", "loop", "curvature", "truth", "structure", "allocation", "training", "gpu", "browser")
 LATEST = Path(__file__).with_name("latest.json")
 
 

@@ -30,7 +30,7 @@ class Moment:
             and self.values.keys() == other.values.keys()
             and all(_equal(value, other.values[name]) for name, value in self.values.items())
             and self.arrays.keys() == other.arrays.keys()
-            and all(np.array_equal(value, other.arrays[name]) for name, value in self.arrays.items())
+            and all(np.array_equal(value, other.arrays[name], equal_nan=True) for name, value in self.arrays.items())
         )
 
 

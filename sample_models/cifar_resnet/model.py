@@ -41,20 +41,20 @@ class Block(nn.Module):
 
 
 class CifarResNet(nn.Module):
-    """A stem, three stages of (depth − 2) / 6 blocks at widths 16, 32, 64, a global average and a matrix."""
+    """A stem, three stages of (depth − 2) / 6 blocks at one, two and four times the width, a global average and a matrix."""
 
-    def __init__(self, depth: int, classes: int) -> None:
+    def __init__(self, depth: int, classes: int, width: int) -> None:
         super().__init__()
         blocks = (depth - 2) // 6
-        self.conv1 = nn.Conv2d(3, 16, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(16)
+        self.conv1 = nn.Conv2d(3, width, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
         self.relu = nn.ReLU()
-        self.layer1 = _stage(16, 16, 1, blocks)
-        self.layer2 = _stage(16, 32, 2, blocks)
-        self.layer3 = _stage(32, 64, 2, blocks)
+        self.layer1 = _stage(width, width, 1, blocks)
+        self.layer2 = _stage(width, 2 * width, 2, blocks)
+        self.layer3 = _stage(2 * width, 4 * width, 2, blocks)
         self.average = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
-        self.linear = nn.Linear(64, classes)
+        self.linear = nn.Linear(4 * width, classes)
 
     def forward(self, x: Tensor) -> Tensor:
         out = self.relu(self.bn1(self.conv1(x)))
@@ -62,11 +62,11 @@ class CifarResNet(nn.Module):
         return self.linear(self.flatten(self.average(out)))
 
 
-def build(depth: int = 20, classes: int = 10) -> nn.Module:
+def build(depth: int = 20, classes: int = 10, width: int = 16) -> nn.Module:
     """The network, untrained. Input [N, 3, 32, 32]."""
     if depth not in DEPTHS:
         raise ValueError(f"depth {depth!r} is not one of {', '.join(map(str, DEPTHS))}: give one of these")
-    return CifarResNet(depth, classes)
+    return CifarResNet(depth, classes, width)
 
 
 def _stage(inputs: int, outputs: int, stride: int, blocks: int) -> nn.Sequential:

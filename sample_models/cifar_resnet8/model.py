@@ -29,25 +29,25 @@ class Block(nn.Module):
 
 
 class CifarResNet8(nn.Module):
-    """A stem, one block each at widths 16, 32, 64, a global average and a matrix."""
+    """A stem, one block each at one, two and four times the width, a global average and a matrix."""
 
-    def __init__(self, classes: int) -> None:
+    def __init__(self, classes: int, width: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 16, 3, padding=1)
-        self.bn1 = nn.BatchNorm2d(16, eps=1e-3)
+        self.conv1 = nn.Conv2d(3, width, 3, padding=1)
+        self.bn1 = nn.BatchNorm2d(width, eps=1e-3)
         self.relu = nn.ReLU()
-        self.b1 = Block(16, 16, 1)
-        self.b2 = Block(16, 32, 2)
-        self.b3 = Block(32, 64, 2)
+        self.b1 = Block(width, width, 1)
+        self.b2 = Block(width, 2 * width, 2)
+        self.b3 = Block(2 * width, 4 * width, 2)
         self.average = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
-        self.fc = nn.Linear(64, classes)
+        self.fc = nn.Linear(4 * width, classes)
 
     def forward(self, x: Tensor) -> Tensor:
         out = self.b3(self.b2(self.b1(self.relu(self.bn1(self.conv1(x))))))
         return self.fc(self.flatten(self.average(out)))
 
 
-def build(classes: int = 10) -> nn.Module:
+def build(classes: int = 10, width: int = 16) -> nn.Module:
     """The network, untrained. Input [N, 3, 32, 32], 0..255."""
-    return CifarResNet8(classes)
+    return CifarResNet8(classes, width)

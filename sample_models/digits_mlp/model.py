@@ -7,15 +7,16 @@ from collections import OrderedDict
 from torch import nn
 
 
-def build(pixels: int = 64, classes: int = 10) -> nn.Module:
-    """The network, untrained. Input [N, 1, 8, 8]."""
+def build(pixels: int = 64, classes: int = 10, width: int = 300) -> nn.Module:
+    """The network, untrained; the second layer has a third of the first one's `width`. Input [N, 1, 8, 8]."""
+    second = max(1, round(width / 3))
     return nn.Sequential(
         OrderedDict(
             flatten=nn.Flatten(),
-            fc1=nn.Linear(pixels, 300),
+            fc1=nn.Linear(pixels, width),
             relu1=nn.ReLU(),
-            fc2=nn.Linear(300, 100),
+            fc2=nn.Linear(width, second),
             relu2=nn.ReLU(),
-            fc3=nn.Linear(100, classes),
+            fc3=nn.Linear(second, classes),
         )
     )

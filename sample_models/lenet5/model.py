@@ -7,19 +7,20 @@ from collections import OrderedDict
 from torch import nn
 
 
-def build(classes: int = 10) -> nn.Module:
-    """The network, untrained. Input [N, 1, 28, 28]."""
+def build(classes: int = 10, width: int = 32) -> nn.Module:
+    """The network, untrained; 2 · `width` filters follow `width`, and the matrix keeps pace. Input [N, 1, 28, 28]."""
+    double, hidden = 2 * width, max(1, round(200 * width / 32))
     return nn.Sequential(
         OrderedDict(
-            conv1=nn.Conv2d(1, 32, 3, padding=1),
+            conv1=nn.Conv2d(1, width, 3, padding=1),
             relu1=nn.ReLU(),
             pool1=nn.MaxPool2d(2),
-            conv2=nn.Conv2d(32, 64, 3, padding=1),
+            conv2=nn.Conv2d(width, double, 3, padding=1),
             relu2=nn.ReLU(),
             pool2=nn.MaxPool2d(2),
             flatten=nn.Flatten(),
-            linear1=nn.Linear(3136, 200),
+            linear1=nn.Linear(49 * double, hidden),
             relu3=nn.ReLU(),
-            linear2=nn.Linear(200, classes),
+            linear2=nn.Linear(hidden, classes),
         )
     )

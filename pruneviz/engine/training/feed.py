@@ -19,6 +19,8 @@ class Feed:
 
     def __init__(self, samples: Samples | Windows | Sentences, batch: int, shift: int = 0, flip: int = 0) -> None:
         self._samples, self._batch, self._shift, self._flip = samples, batch, shift, flip
+        if (shift or flip) and not (isinstance(samples, Samples) and samples.stored.ndim == 4):
+            raise ValueError("only images can be shifted or flipped: give a shift of 0 and a flip of 0")
         whole = isinstance(samples, Samples) and len(samples) * _bytes(samples) <= READY
         self._ready = samples.inputs() if whole else None
 

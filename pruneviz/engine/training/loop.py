@@ -53,7 +53,8 @@ class Stage:
 
     `generator` decides the order of the samples and how they are moved; nothing else is random. `held` is a mask that is
     held. `pull` adds to the gradients before each step, as a penalty does; `before` is told the step that comes and may
-    change what is held; `extra` are further groups of parameters with rates of their own.
+    change what is held; `extra` are further groups of parameters with rates of their own. `start` is the step that it begins
+    at, where the network comes from there: the rate goes on from that step.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Stage:
     pull: Callable[[], None] | None = None
     before: Callable[[int], None] | None = None
     extra: Sequence[Mapping] = ()
+    start: int = 0
 
 
 def train(stage: Stage, memory: Memory | None = None) -> Iterator[Tick]:
@@ -107,16 +109,16 @@ class _Run:
         self._anneal = annealing.find(course.annealing)
         self._heights = [group["lr"] for group in self.optimiser.param_groups]
         self._kind = next(stage.network.parameters()).dtype
-        self.step = memory.number(f"{stage.name}/step")
+        self.step = memory.number(f"{stage.name}/step", stage.start)
         self._order = torch.empty(0, dtype=torch.int64)
-        if self.step:
+        if f"{stage.name}/step" in memory:
             self._recall()
 
     def ticks(self) -> Iterator[Tick]:
         stage, sums = self._stage, [0.0, 0, 0]
         while self.step < stage.steps:
             at = self.step % self._feed.round
-            if at == 0:
+            if at == 0 or not len(self._order):
                 self._order = self._feed.order(stage.generator)
             if stage.before is not None:
                 stage.before(self.step)
@@ -169,8 +171,8 @@ class _Run:
         if stage.held is not None:
             stage.held.hold(memory.under(f"{name}/held"))
         with torch.no_grad():
-            for one, noted in zip(self._extra(), memory.under(f"{name}/extra").values(), strict=True):
-                one.copy_(noted)
+            for at, one in enumerate(self._extra()):
+                one.copy_(memory[f"{name}/extra/{at}"])
         if self.step < stage.steps:
             optimisers.restore(self.optimiser, memory.under(f"{name}/optimiser"))
             self._order = memory[f"{name}/order"]

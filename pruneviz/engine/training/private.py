@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
@@ -30,3 +32,16 @@ def fresh(subject: Subject, generator: torch.Generator) -> nn.Module:
 def around(subject: Subject, network: nn.Module) -> Subject:
     """The same subject with another network of the same architecture in it: to be ranked, measured, looked at."""
     return replace(subject, network=network)
+
+
+@contextmanager
+def measuring(network: nn.Module) -> Iterator[None]:
+    """A network in training, for a moment in the mode in which it is measured: batch statistics are neither used nor
+    changed. Afterwards every module is in the mode that it was in."""
+    training = [module for module in network.modules() if module.training]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True

@@ -48,6 +48,7 @@ def test_what_the_app_ships_is_found(name):
         ("digits_resnet", {"width": 12, "classes": 3}),
         ("digits_vit", {"width": 32, "layers": 2, "classes": 5}),
         ("digits_mlp", {"pixels": 100, "classes": 7}),
+        ("lenet300", {"classes": 7}),
         ("torchvision:resnet50", {"num_classes": 7}),
         ("torchvision:squeezenet1_1", {"num_classes": 3}),
         ("torchvision:vit_b_32", {"image_size": 64, "num_classes": 2}),

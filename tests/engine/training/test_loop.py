@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import replace
 
 import numpy as np
@@ -151,3 +150,10 @@ def test_unknown_words_are_said():
         list(train(stage(course=replace(COURSE, optimiser="newton"))))
     with pytest.raises(ValueError, match="unknown annealing"):
         list(train(stage(course=replace(COURSE, annealing="slow"))))
+
+
+def test_a_stage_that_begins_later_goes_on_with_the_rate_and_takes_the_rest():
+    course = replace(COURSE, annealing="linear", every=1)
+    whole, later = (list(train(replace(stage(course=course), start=start))) for start in (0, 6))
+    assert [tick.step for tick in later] == [7, 8, 9, 10]
+    assert [tick.rate for tick in later] == [tick.rate for tick in whole[6:]]

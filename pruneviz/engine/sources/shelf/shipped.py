@@ -16,7 +16,7 @@ from torch import nn
 from pruneviz.engine.sources.offer import Offer
 
 title = "Shipped with PruneViz"
-words = "Small networks for digits, CIFAR-10's ResNets, LeNet-5, and a Llama of any size."
+words = "Small networks for digits, CIFAR-10's ResNets, two LeNets, and a Llama of any size."
 argument = "classes"
 
 SHIPPED = Path(__file__).resolve().parents[4] / "sample_models"
@@ -125,6 +125,7 @@ _SIZES: dict[str, Callable[[Shapes, Mapping[str, Any]], dict[str, Any] | None]] 
     "digits_mlp": _digits_mlp,
     "digits_resnet": _digits_resnet,
     "digits_vit": _digits_vit,
+    "lenet300": lambda shapes, _: _head(shapes, "ip3.weight"),
     "lenet5": lambda shapes, _: _head(shapes, "linear2.weight"),
     "llama": _llama,
 }
