@@ -1,15 +1,24 @@
-"""The engine without a screen: evaluate, curve, solve, report, python, export, time, … JSON out; an error: one sentence."""
+"""The engine without a screen: evaluate, curve, solve, train, report, export, time, … JSON out; an error: one sentence."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pruneviz import answers, floors, python_command, recipe_file, report_command, solve_command
+from pruneviz import (
+    answers,
+    floors,
+    python_command,
+    recipe_file,
+    report_command,
+    runs_command,
+    solve_command,
+    train_command,
+)
 from pruneviz.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -94,6 +103,15 @@ def _parser() -> argparse.ArgumentParser:
     _device_argument(solve)
     solve_command.add_arguments(solve)
     solve.set_defaults(run=_solve)
+    train = commands.add_parser("train", help="perform a lab's run here: train, prune, recover; it goes on where it ended")
+    train_command.add_train_arguments(train)
+    train.set_defaults(run=_train)
+    sweep = commands.add_parser("sweep", help="perform a run for several seeds and choices, in one process or several")
+    train_command.add_sweep_arguments(sweep)
+    sweep.set_defaults(run=_sweep)
+    runs = commands.add_parser("runs", help="list the runs that are stored; show, cancel, resume or forget one")
+    runs_command.add_arguments(runs)
+    runs.set_defaults(run=_runs)
     inspect = commands.add_parser("inspect", help="what a file of weights, or a model's folder, is recognised as")
     inspect.add_argument("file", metavar="FILE", help="a file of weights, or a folder with a config.json")
     inspect.add_argument("--as", dest="build", default="", metavar="NAME", help="compare with this architecture")
@@ -231,6 +249,26 @@ def _python(chosen: argparse.Namespace) -> int:
 
 def _solve(chosen: argparse.Namespace) -> int:
     return _print(solve_command.solve(*_chosen(chosen, amount=0.0), chosen))
+
+
+def _train(chosen: argparse.Namespace) -> int:
+    answer = train_command.train(_loads(chosen), chosen)
+    return _print(answer) or train_command.code(answer)
+
+
+def _sweep(chosen: argparse.Namespace) -> int:
+    answer = train_command.sweep(_loads(chosen), chosen)
+    return _print(answer) or train_command.code(answer)
+
+
+def _runs(chosen: argparse.Namespace) -> int:
+    answer = runs_command.run(_loads(chosen), chosen)
+    return _print(answer) or (train_command.code(answer) if chosen.verb == "resume" else 0)
+
+
+def _loads(chosen: argparse.Namespace) -> Callable[[str], Subject]:
+    """The model that the command line names, or else the one of that name."""
+    return lambda name: _subject(argparse.Namespace(**{**vars(chosen), "subject": chosen.subject or name}))
 
 
 def _inspect(chosen: argparse.Namespace) -> int:

@@ -37,12 +37,21 @@ class Caps:
     """Heavy jobs that wait."""
     job_seconds: int = 1_800
     """Seconds after which a heavy job is ended."""
+    run_steps: int = 200_000
+    """Training steps that one run of a lab may take."""
     forgotten_seconds: int = 120
     """Seconds after a visitor has gone, until what they brought is forgotten."""
 
 
 LOCAL = replace(
-    Caps(), upload_bytes=1 << 40, unpacked_bytes=1 << 40, parameters=1 << 40, samples=1 << 31, models=16, held_bytes=1 << 40
+    Caps(),
+    upload_bytes=1 << 40,
+    unpacked_bytes=1 << 40,
+    parameters=1 << 40,
+    samples=1 << 31,
+    models=16,
+    held_bytes=1 << 40,
+    run_steps=1 << 40,
 )
 """On one's own machine: memory alone is the limit, and whoever fills it is asked first (`engine.sources.gate`)."""
 

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pruneviz import findings
-from pruneviz.studio import as_python, bench, catalogue, choices, kitchen, stage, words
+from pruneviz.studio import as_python, bench, catalogue, choices, kitchen, recovery, stage, words
 
 recipe = bench.recipe_now()
 report = kitchen.first_report(recipe)
@@ -15,6 +15,7 @@ with st.container(key="told"):
 
 choices.all_of_it(recipe)
 stage.hero(recipe, report, curve)
+recovery.part(recipe)
 
 left, right = st.columns(2, gap="large")
 with left:

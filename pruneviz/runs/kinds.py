@@ -109,7 +109,7 @@ def shapes(job: Job, worker: Worker, _results: list[Any]) -> Iterator[Step]:
     """Each layer's weights as a distribution."""
     from pruneviz.engine.distribution import shape_of
 
-    subject, found = _subject(job, worker), []
+    subject, found = model(job, worker), []
     for layer in subject.layers:
         found.append(shape_of(layer.name, layer.label, subject.parameter(layer)))
         yield Step(len(found), len(subject.layers))
@@ -130,7 +130,8 @@ def _written(job: Job, worker: Worker, standing: Standing) -> str:
     return str(path)
 
 
-def _subject(job: Job, worker: Worker) -> Subject:
+def model(job: Job, worker: Worker) -> Subject:
+    """The model of a job, read once while there is room for it."""
     return worker.larder.get(job.card, ("subject", job.recipe.subject, *_version(job)), lambda: _loaded(job))
 
 
@@ -156,7 +157,7 @@ def _loaded(job: Job) -> Subject:
 def stood(job: Job, worker: Worker) -> tuple[Subject, Standing]:
     from pruneviz.engine import evaluate
 
-    subject = _subject(job, worker)
+    subject = model(job, worker)
     stands_on = Recipe(**{name: getattr(job.recipe, name) for name in STANDS_ON})
     key = "standing", stands_on, *_version(job)
     return subject, worker.larder.get(job.card, key, lambda: evaluate.stand(subject, stands_on, worker.pause))

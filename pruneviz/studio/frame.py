@@ -16,6 +16,7 @@ from pruneviz.studio import (
     made_with,
     menu,
     orders,
+    show,
     status,
     strips,
 )
@@ -30,6 +31,11 @@ PAGES = (
     ("pages/analyse/damage.py", "What breaks", "damage"),
     ("pages/analyse/sensitivity.py", "Sensitivity", "sensitivity"),
     ("pages/analyse/criteria.py", "Criteria", "criteria"),
+    ("pages/labs/regularise.py", "Regularise", "regularise"),
+    ("pages/labs/schedule.py", "Schedule", "schedule"),
+    ("pages/labs/movement.py", "Movement", "movement"),
+    ("pages/labs/lottery.py", "Lottery tickets", "lottery"),
+    ("pages/labs/size.py", "Was the size needed?", "size"),
     ("pages/decide/compare.py", "Compare", "compare"),
     ("pages/decide/reality.py", "Reality check", "reality"),
     ("pages/decide/present.py", "Present", "present"),
@@ -117,6 +123,11 @@ def _style() -> None:
         ".st-key-figures [data-testid='stCaptionContainer'] p{max-width:10.5rem;font-size:.8rem;line-height:1.3}"
         ".st-key-pinning kbd{display:none}"
         "@media(max-width:640px){.st-key-numbers table :is(td,th){padding:.3rem .35rem;font-size:.8rem}}"
+        ".st-key-subject input{text-overflow:ellipsis}"
+        # The box of a lesson stays in sight while its step is done further down.
+        f"{box.STYLE}"
+        # A chart's toolbar comes when the pointer does, above the marks and below the title.
+        f"{show.STYLE}"
         ".st-key-status{min-height:2.5rem}"
         ".st-key-frame{gap:.5rem}"
         ".katex-display{overflow:visible!important}"

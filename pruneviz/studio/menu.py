@@ -45,7 +45,7 @@ def wide(entries: Sequence[Entry], pages: dict[str, Any], current: str) -> None:
         for heading, inside in sections(entries).items():
             with st.container(key=f"menu-{heading.lower()}", width="content", gap=None):
                 st.markdown(f":small[{heading}]")
-                with st.container(horizontal=True, gap="small", width="content"):
+                with st.container(horizontal=True, gap="xxsmall", width="content"):
                     _links(inside, pages, current)
 
 
@@ -56,10 +56,11 @@ def _links(entries: Sequence[Entry], pages: dict[str, Any], current: str) -> Non
 
 STYLE = (
     "[data-testid='stMainBlockContainer']{padding-top:2.75rem!important}"
-    ".st-key-menu{column-gap:1.25rem;row-gap:.25rem;margin-left:-.35rem}"
-    ".st-key-menu [data-testid='stPageLink'] a{padding:0 .35rem;min-height:1.5rem}"
+    ".st-key-menu{column-gap:.9rem;row-gap:.25rem;margin-left:-.25rem}"
+    ".st-key-menu [data-testid='stPageLink'] a{padding:0 .25rem;min-height:1.5rem}"
     ".st-key-menu p{white-space:nowrap}"
-    ".st-key-menu [data-testid='stVerticalBlock']>.stElementContainer{padding-left:.35rem;opacity:.8}"
+    ".st-key-menu [data-testid='stPageLink'] p{font-size:.9rem}"
+    ".st-key-menu [data-testid='stVerticalBlock']>.stElementContainer{padding-left:.25rem;opacity:.8}"
     ".st-key-menu-narrow{display:none}"
     "@media(max-width:900px){.st-key-menu{display:none}.st-key-menu-narrow{display:block}.st-key-bar kbd{display:none}}"
 )

@@ -10,7 +10,7 @@ from pruneviz import plain
 from pruneviz.charts import patterns as pattern_charts
 from pruneviz.recipe import Recipe
 from pruneviz.report import Curve, Report
-from pruneviz.studio import bench, catalogue, curves, guesses, kitchen, panels, pinned_curve, show, words
+from pruneviz.studio import bench, catalogue, curves, guesses, kitchen, panels, pinned_curve, recovery, show, words
 from pruneviz.studio.scrubber import scrubber
 
 BESIDE = "beside"
@@ -40,6 +40,7 @@ def hero(
     title, tuned = catalogue.criteria()[recipe.criterion].name, curves.tuned(recipe)
     panel = panels.hero(recipe, report, curve, sweep, title=title, baseline=baseline, tuned=tuned, trail=bench.trail())
     panel, pinned = pinned_curve.beside(panel, recipe, report)
+    panel = replace(panel, tuned=recovery.beside(panel, recipe))
     scrubber(
         [replace(panel, layers=(), histogram=None) if small else panel],
         key="hero",

@@ -25,8 +25,9 @@ PATIENCE = 120_000
 THUMB = 24
 PAGES = {
     "slider": "/", "weights": "/weights", "anatomy": "/anatomy", "damage": "/damage", "sensitivity": "/sensitivity",
-    "criteria": "/criteria", "regularise": "/regularise", "schedule": "/schedule", "compare": "/compare",
-    "reality": "/reality", "present": "/present", "lessons": "/lessons", "scale": "/scale",
+    "criteria": "/criteria", "regularise": "/regularise", "schedule": "/schedule", "movement": "/movement",
+    "lottery": "/lottery", "size": "/size", "compare": "/compare", "reality": "/reality",
+    "present": "/present", "lessons": "/lessons", "scale": "/scale",
 }  # fmt: skip
 
 

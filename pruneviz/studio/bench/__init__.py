@@ -33,12 +33,13 @@ from pruneviz.studio.bench.session import (
     why_not,
     words,
 )
+from pruneviz.studio.bench.shown import choose_of, number_of, select_of, slide_of
 from pruneviz.studio.bench.taking import fit_with, link_all, linked, take_commit, take_subject, take_unit
 
 __all__ = [
-    "as_pin", "ask", "asked", "can_redo", "can_undo", "change", "check_with", "choose", "commit", "cover", "covered",
-    "entered", "fit_with", "give_up_wanted", "is_hidden", "keep_link", "limit", "link_all", "linked", "make_baseline",
-    "mark", "marked", "note", "noted", "number", "open_bench", "open_wanted", "picked", "pin", "pinned", "pins",
-    "recipe_now", "redo", "retreat", "return_to", "say", "select", "take_commit", "take_subject", "take_unit", "tick",
-    "trail", "undo", "unpin", "wanted", "why_not", "words", "write",
+    "as_pin", "ask", "asked", "can_redo", "can_undo", "change", "check_with", "choose", "choose_of", "commit", "cover",
+    "covered", "entered", "fit_with", "give_up_wanted", "is_hidden", "keep_link", "limit", "link_all", "linked",
+    "make_baseline", "mark", "marked", "note", "noted", "number", "number_of", "open_bench", "open_wanted", "picked",
+    "pin", "pinned", "pins", "recipe_now", "redo", "retreat", "return_to", "say", "select", "select_of", "slide_of",
+    "take_commit", "take_subject", "take_unit", "tick", "trail", "undo", "unpin", "wanted", "why_not", "words", "write",
 ]  # fmt: skip

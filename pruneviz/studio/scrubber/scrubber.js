@@ -308,7 +308,7 @@ function showTable(view) {
   const { panel, table } = view
   const pinned = panel.pin && panel.pin.line
   const lines = [panel.curve, panel.tuned, panel.baseline, pinned].filter(Boolean)
-  const heads = ["one shot, no fine-tuning", panel.tuned && "after fine-tuning", panel.baseline && "random pruning (baseline)", pinned && "A"]
+  const heads = ["one shot, no fine-tuning", panel.tuned && (panel.tuned.name || "after fine-tuning"), panel.baseline && "random pruning (baseline)", pinned && "A"]
   const cell = (line, value) => {
     const i = nearest(line.percent, value)
     if (Math.abs(line.percent[i] - value) > 1e-6) return "–"

@@ -1,0 +1,15 @@
+"""Labs: is there a small network inside the large one that learns as well from the same starting numbers?"""
+
+import streamlit as st
+
+from pruneviz.studio.labs import around, asked, live, lottery
+
+here = asked.asked("lottery")
+
+st.title(lottery.headline(here), anchor=False)
+asked.explain(here)
+lottery.choices(here)
+live.panel(here)
+lottery.story(here)
+lottery.said(here)
+around.to_slider(lottery.left_in_the_end(here))

@@ -1,0 +1,15 @@
+"""Labs: should a weight go because it is small, or because it becomes small?"""
+
+import streamlit as st
+
+from pruneviz.studio.labs import around, asked, live, movement
+
+here = asked.asked("movement")
+
+st.title(movement.headline(here), anchor=False)
+asked.explain(here)
+movement.choices(here)
+live.panel(here)
+movement.story(here)
+movement.said(here)
+around.to_slider(here.recipe)

@@ -1,0 +1,16 @@
+"""Labs: how fast should weights go, all at once or a few at a time while the network is trained?"""
+
+import streamlit as st
+
+from pruneviz.studio.labs import around, asked, live, schedule
+
+here = asked.asked("schedule")
+
+st.title(schedule.headline(here), anchor=False)
+asked.explain(here)
+schedule.choices(here)
+live.panel(here)
+schedule.plan(here)
+schedule.story(here)
+schedule.said(here)
+around.to_slider(here.recipe)

@@ -1,0 +1,15 @@
+"""Labs: did the network have to be large before it was pruned, or would a small one have done?"""
+
+import streamlit as st
+
+from pruneviz.studio.labs import around, asked, live, size
+
+here = asked.asked("size")
+
+st.title(size.headline(here), anchor=False)
+asked.explain(here)
+size.choices(here)
+live.panel(here)
+size.story(here)
+size.said(here)
+around.to_slider(here.recipe)

@@ -1,0 +1,1 @@
+"""The labs' charts: runs become pictures, several seeds a band, and titles sentences with their interval."""

@@ -1,0 +1,139 @@
+"""Tensors: files named by their sha256. Written whole and made to last before anything names them, checked when read."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import secrets
+import time
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pruneviz.runs.store.records import Rotten, StoreError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ENDING, UNFINISHED = ".safetensors", ".part"
+STALE = 600.0
+"""Seconds after which a file that no row names is nobody's any more."""
+RESERVE, RESERVED = "reserve", 1 << 20
+"""Bytes that are given up when the disk is full, so that there is room to say so."""
+
+
+def pack(tensors: Mapping[str, Tensor], about: Mapping[str, object]) -> bytes:
+    """Tensors as the content of a file; the same tensors about the same give the same bytes."""
+    from safetensors.torch import save
+
+    return save(dict(tensors), metadata={"pruneviz": json.dumps(about, sort_keys=True)})
+
+
+class Tensors:
+    """One folder of such files."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def open(self) -> None:
+        """Makes the folder, and sets the reserve aside where there is room."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise _sentence(problem, self.folder) from problem
+        path = self.folder / RESERVE
+        if not path.exists():
+            with contextlib.suppress(OSError):
+                path.write_bytes(bytes(RESERVED))
+
+    def write(self, content: bytes) -> str:
+        """Makes the content last under its sha256, which is answered. What fails leaves nothing behind."""
+        sha256 = hashlib.sha256(content).hexdigest()
+        unfinished = self.folder / f"{secrets.token_hex(8)}{UNFINISHED}"
+        try:
+            with unfinished.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(unfinished, self.path(sha256))
+            self._settle()
+        except OSError as problem:
+            with contextlib.suppress(OSError):
+                unfinished.unlink(missing_ok=True)
+            raise _sentence(problem, self.folder, len(content)) from problem
+        return sha256
+
+    def read(self, sha256: str) -> dict[str, Tensor]:
+        """The tensors of a file, after it has been compared with its name."""
+        from safetensors.torch import load
+
+        try:
+            content = self.path(sha256).read_bytes()
+        except OSError:
+            content = b""
+        if hashlib.sha256(content).hexdigest() != sha256:
+            gone = "is gone" if not content else "was damaged on the disk"
+            raise Rotten(f"the file {sha256[:12]}… of the runs' store {gone}: resume the run, and it is done again")
+        return load(content)
+
+    def path(self, sha256: str) -> Path:
+        """Where a file lies."""
+        return self.folder / f"{sha256}{ENDING}"
+
+    def drop(self, hashes: Collection[str]) -> None:
+        """Files that nothing names any more. One that cannot go now is swept later."""
+        for sha256 in hashes:
+            with contextlib.suppress(OSError):
+                self.path(sha256).unlink(missing_ok=True)
+
+    def old(self) -> list[Path]:
+        """Files that have lain here for a while: whoever wrote them has named them by now, or never will."""
+        before = time.time() - STALE
+        found = [one for one in self.folder.iterdir() if one.suffix in (ENDING, UNFINISHED)]
+        return [one for one in found if _modified(one) < before]
+
+    def sweep(self, nobodys: Collection[Path]) -> None:
+        """Removes what no row names, where it is still as old as it was."""
+        before = time.time() - STALE
+        for path in nobodys:
+            with contextlib.suppress(OSError):
+                if _modified(path) < before:
+                    path.unlink(missing_ok=True)
+
+    def give_up_reserve(self) -> None:
+        """The disk is full: room for a few words."""
+        with contextlib.suppress(OSError):
+            (self.folder / RESERVE).unlink(missing_ok=True)
+
+    def _settle(self) -> None:
+        """Makes the folder's own list last, where the system can be asked to."""
+        if os.name == "nt":
+            return
+        at = os.open(self.folder, os.O_RDONLY)
+        try:
+            os.fsync(at)
+        finally:
+            os.close(at)
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return float("inf")
+
+
+def _sentence(problem: OSError, folder: Path, size: int = 0) -> StoreError:
+    if problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        needed = max(1, -(-2 * size // 10**6))
+        return StoreError(
+            f"the disk with the runs' store is full: free at least {needed:,} MB in {folder} and resume; what was stored is "
+            "safe"
+        )
+    said = problem.strerror or type(problem).__name__
+    return StoreError(
+        f"the runs' store could not write into {folder} ({said}): mend that and resume; what is stored is safe"
+    )

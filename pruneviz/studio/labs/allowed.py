@@ -1,0 +1,36 @@
+"""Allowed: which courses a page performs. A link may name anything; what reads files, fills memory or keeps what a visitor
+only lent is refused here, before anything is built."""
+
+from __future__ import annotations
+
+import os
+
+from pruneviz.recipe import Recipe
+from pruneviz.studio import catalogue, house_rules, library
+
+HALVES = "upper-half"
+"""The second task that needs no second model: the other half of the classes (`engine/training/second.py`)."""
+WIDEST = 4.0
+"""A network so many times as wide has its square as many weights."""
+
+
+def refused(recipe: Recipe) -> str:
+    """Why a page does not run this course, in a sentence; empty where it does."""
+    course, shared = recipe.course, not house_rules.own_machine()
+    second = course.second
+    if second and second != HALVES and (second not in catalogue.subjects() or library.is_own(second)):
+        return f"a page goes on with the data of a model on its list, or with {HALVES}, not with {second[:40]!r}: choose one"
+    if course.width > WIDEST:
+        return f"a page widens a network up to {WIDEST:g} times, not {course.width:g}: choose less"
+    cores = os.cpu_count() or 1
+    if course.threads > cores:
+        return f"{course.threads} threads are asked for, and there are {cores} cores here: choose as many or fewer"
+    most = house_rules.caps().run_steps
+    if max(course.steps, course.retrain) * (course.rounds + 1) > most:
+        return f"a run here has at most {most:,} training steps: choose fewer steps or rounds"
+    if shared and library.is_own(recipe.subject):
+        return (
+            "runs are kept, and this server forgets what you brought: start the app on your own machine, or use "
+            "`python -m pruneviz train` there"
+        )
+    return ""

@@ -1,0 +1,53 @@
+"""Around: what every chart of a lab has beside it: its bill, on how much it stands, and the way to the slider."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import streamlit as st
+
+from pruneviz.charts.chart import Chart, as_percent
+from pruneviz.course import Course
+from pruneviz.recipe import Recipe
+from pruneviz.studio import bench, show
+from pruneviz.studio.labs.asked import at_home
+from pruneviz.studio.labs.live import duration
+from pruneviz.traced import Traced
+
+SLIDER = "pages/start/slider.py"
+
+
+def chart(one: Chart, key: str, runs: Sequence[Traced]) -> None:
+    """A chart, and what it cost."""
+    show.chart(one, key)
+    st.caption(bill(runs))
+
+
+def bill(runs: Sequence[Traced]) -> str:
+    """What these runs cost in training steps; of those that were performed here, also how long they took."""
+    if not runs:
+        return "No run: no training step."
+    own = [run for run in runs if not run.shipped]
+    many = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
+    said = f"Bill: {sum(run.step for run in runs):,} training steps in {many}"
+    where = {0: "performed here", len(runs): "shipped with the model"}
+    where = where.get(len(runs) - len(own), f"{len(runs) - len(own)} shipped with the model, {len(own)} performed here")
+    return f"{said}, {where}{f' in {duration(sum(run.seconds for run in own))}' if own else ''}."
+
+
+def often_said(said: str, reported: str, source: str) -> None:
+    """What is often said, and what the paper reports; the source is what a hover shows."""
+    st.markdown(f"**Often said:** {said}  \n**The paper reports:** {reported}", help=source)
+
+
+def to_slider(recipe: Recipe) -> None:
+    """Opens the model as it is before any training at the same sparsity, under the same criterion."""
+    label = f"Open {as_percent(recipe.amount)} in the slider"
+    said = "The slider shows what the same cut costs the trained model at once, without any training after it."
+    if st.button(label, key="to-slider", help=said):
+        after = at_home(replace(recipe, course=Course()))
+        trouble = bench.why_not(after)
+        bench.commit(after, trouble)
+        if not trouble:
+            st.switch_page(SLIDER)

@@ -1,0 +1,121 @@
+"""Asked: the Recipe that a lab's page is about. The visitor's own where its course is this lab's, else what the lab opens
+with, on the visitor's model where it can be trained in a moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import streamlit as st
+
+from pruneviz import plain, shipped_runs
+from pruneviz.recipe import LOOKS, Recipe
+from pruneviz.studio import bench, catalogue, kitchen
+from pruneviz.studio.bench.history import OF_DATA
+from pruneviz.studio.bench.pins import OF_LAYERS
+from pruneviz.studio.labs import allowed
+
+LARGEST = 300_000
+"""Weights: a model that has more is not trained on a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a lab's page is about. `word` says why it is not about the visitor's model; `own` is the same on that model,
+    where it could be run; `chosen` says whether the visitor chose anything of it."""
+
+    lab: str
+    recipe: Recipe
+    chosen: bool
+    word: str = ""
+    own: Recipe | None = None
+
+
+def asked(lab: str) -> Asked:
+    """The Recipe that this page is about now."""
+    now, default = bench.recipe_now(), opens_with(lab)
+    chosen = now.course.lab == lab
+    wanted, trouble = (now if chosen else on(default, now.subject)), untrainable(now.subject)
+    if trouble:
+        return Asked(lab, on(replace(now, spared=()) if chosen else default, default.subject), chosen, trouble)
+    if chosen and (trouble := impossible(now)):
+        return Asked(lab, on(default, now.subject), False, trouble)
+    if chosen or shipped_runs.read(now.subject, lab):
+        return Asked(lab, wanted, chosen)
+    told_of = shipped_runs.subjects(lab)
+    if not told_of or now.subject == default.subject:
+        return Asked(lab, wanted, chosen)
+    there = default.subject if default.subject in told_of else told_of[0]
+    word = f"These runs are of {name_of(there)}. Nobody ran this lab on {name_of(now.subject)} yet."
+    return Asked(lab, on(default, there), chosen, word, own=wanted)
+
+
+def opens_with(lab: str) -> Recipe:
+    """The Recipe that a lab opens with."""
+    from pruneviz.engine.training import labs
+
+    return labs.find(lab).default
+
+
+def on(recipe: Recipe, subject: str) -> Recipe:
+    """A lab's Recipe on a model: what it says of layers is said of its own model's."""
+    if subject == recipe.subject:
+        return recipe
+    return replace(recipe, subject=subject, spared=(), overrides=(), gone=(), back=())
+
+
+def untrainable(subject: str) -> str:
+    """Why a model cannot be trained on a page, in a sentence; empty where it can."""
+    found = kitchen.subject(subject)
+    name = plain.markdown(found.title, 128)
+    if found.training is None or not len(found.training):
+        return f"{name} has no training data here, so this page shows another model: give its card a training split."
+    if found.weights > LARGEST:
+        many = f"{found.weights:,} weights, more than the {LARGEST:,} that a page trains"
+        return f"{name} has {many}, so this page shows another model: `python -m pruneviz train` trains it."
+    return ""
+
+
+def impossible(recipe: Recipe) -> str:
+    """Why a course cannot be followed, in a sentence; empty where it can. A link may name what there is not."""
+    from pruneviz.engine.training import annealing, labs, optimisers, regularisers, schedules
+
+    course, subject = recipe.course, kitchen.subject(recipe.subject)
+    try:
+        if trouble := allowed.refused(recipe):
+            raise ValueError(trouble)
+        schedules.curve(course, recipe.amount)(0.5)
+        regularisers.bind(subject, subject.network, course)
+        annealing.find(course.annealing)
+        optimisers.find(subject.network, course)
+        labs.find(course.lab).planned(subject, recipe)
+    except ValueError as problem:
+        return plain.markdown(f"The link's setting cannot be run: {problem}. This is what the lab opens with.", 512)
+    return ""
+
+
+def name_of(subject: str) -> str:
+    """A model's title, fit for a sentence."""
+    return plain.markdown(catalogue.subjects().get(subject, subject), 128)
+
+
+def at_home(recipe: Recipe) -> Recipe:
+    """A lab's Recipe as the visitor's: how they look at things stays, as far as it means anything for that model."""
+    now = bench.recipe_now()
+    lost = () if recipe.subject == now.subject else (*OF_DATA, *OF_LAYERS)
+    return replace(recipe, **{name: getattr(now, name) for name in LOOKS if name not in lost})
+
+
+def explain(here: Asked) -> None:
+    """Which model this is about, where that is not the visitor's; and the way to their own."""
+    if not here.word:
+        return
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="which-model"):
+        st.caption(here.word, width="content")
+        if here.own is not None:
+            label = f"Set it up for {catalogue.subjects().get(here.own.subject, here.own.subject)}"
+            st.button(label, key="own-model", on_click=_take, args=(here.own,))
+
+
+def _take(recipe: Recipe) -> None:
+    after = at_home(recipe)
+    bench.commit(after, bench.why_not(after))

@@ -1,0 +1,145 @@
+"""Live: a run that a visitor wants to watch. It says what it costs before, how far it is meanwhile, and can be left."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import streamlit as st
+
+from pruneviz import plain
+from pruneviz.recipe import Recipe
+from pruneviz.studio import bench, kitchen, larder
+from pruneviz.studio.labs import found, office
+from pruneviz.studio.labs.asked import Asked, at_home
+from pruneviz.traced import Traced
+
+POLL = 1.0
+"""Seconds between two looks at a run that goes on."""
+PAST = 8
+"""So many past runs are listed."""
+WORDS = {
+    "waiting": "waits for its turn", "running": "is running", "paused": "is paused", "done": "is done",
+    "cancelled": "was cancelled", "failed": "failed",
+}  # fmt: skip
+"""The states of a run, as a sentence says them."""
+
+
+def planned(recipe: Recipe) -> int:
+    """The bill of a run in training steps."""
+    from pruneviz.engine.training import labs
+
+    return labs.find(recipe.course.lab).planned(kitchen.subject(recipe.subject), recipe)
+
+
+def panel(here: Asked) -> None:
+    """The run of this very Recipe: what it costs, how far it is, and what can be done with it."""
+    try:
+        steps = planned(here.recipe)
+    except ValueError as problem:
+        st.info(plain.markdown(f"This cannot be run: {problem}.", 512))
+        return
+    run = found.exactly(here.recipe)
+    if run is not None and run.state in office.RUNNING and not office.watch(run.key).idle:
+        _going(run)
+        return
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="live"):
+        label, recipe = _offered(here.recipe, run)
+        st.button(label, key="run-live", on_click=_start, args=(recipe,))
+        st.caption(f"{_bill(here.recipe, steps)} {_there(run)}", width="content")
+    _past(here)
+
+
+def _offered(recipe: Recipe, run: Traced | None) -> tuple[str, Recipe]:
+    """What can be run: this very Recipe, or where that is done, the same with a seed that nobody had yet."""
+    if run is None:
+        return "Run live", recipe
+    if not run.done:
+        return ("Try again" if run.state == "failed" else "Resume"), recipe
+    seed = 1 + max(one.recipe.seed for one in found.siblings(recipe))
+    return f"Run live with seed {seed}", replace(recipe, seed=seed)
+
+
+def _start(recipe: Recipe) -> None:
+    after = at_home(recipe)
+    trouble = bench.why_not(after)
+    bench.commit(after, trouble)
+    if trouble:
+        return
+    try:
+        office.start(recipe)
+    except (ValueError, RuntimeError) as problem:
+        bench.say(plain.markdown(f"{problem}.", 512))
+
+
+@st.fragment(run_every=POLL)
+def _going(run: Traced) -> None:
+    """How far a run is. When it has come further, the page is drawn anew: its curves have grown."""
+    watched = office.watch(run.key)
+    now = watched.run
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="going"):
+        st.progress(min(1.0, now.step / max(1, now.of)), _how_far(watched), width="stretch")
+        st.button("Cancel", key="cancel-run", on_click=office.cancel, args=(run.key,))
+    if (now.step, now.state) != (run.step, run.state) and not bench.covered():
+        st.rerun()
+
+
+def _how_far(watched) -> str:
+    if not watched.run.step:
+        return f"number {watched.position + 1} in the queue" if watched.position else "it begins"
+    left = f", about {duration(watched.left)} left" if watched.left else ""
+    return f"{watched.run.step:,} of {watched.run.of:,} training steps{left}"
+
+
+def _past(here: Asked) -> None:
+    """The runs of this lab that are kept; each can be looked at again."""
+    runs = office.past(here.lab)[:PAST]
+    if not runs:
+        return
+    with st.expander(f"Past runs of this lab ({len(runs)})", key="past-runs"):
+        for run in runs:
+            with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+                trouble = f": {plain.markdown(run.trouble, 200)}" if run.trouble else ""
+                st.caption(
+                    f"{plain.markdown(run.title, 100)}, seed {run.recipe.seed}: {WORDS[run.state]}, "
+                    f"{run.step:,} of {run.of:,} steps{trouble}"
+                )
+                st.button("Show", key=f"show-{run.key[:12]}", on_click=_show, args=(run.recipe,))
+
+
+def _show(recipe: Recipe) -> None:
+    after = at_home(recipe)
+    bench.commit(after, bench.why_not(after))
+
+
+def _bill(recipe: Recipe, steps: int) -> str:
+    return f"One run of this: {steps:,} training steps, about {duration(steps * pace(recipe))} on one core here."
+
+
+def pace(recipe: Recipe) -> float:
+    """Seconds for a step on this machine: as kept runs of this lab on this model took them, else by the clock of a few."""
+    runs = [run for run in found.all_of(recipe) if run.done and not run.shipped and run.seconds]
+    if runs:
+        return sum(run.seconds for run in runs) / sum(run.of for run in runs)
+    return _measured(replace(recipe, seed=0, amount=0.5))
+
+
+@larder.kept(32)
+def _measured(recipe: Recipe) -> float:
+    from pruneviz.engine.training import pace
+
+    return pace.seconds(kitchen.subject(recipe.subject), recipe.course)
+
+
+def _there(run: Traced | None) -> str:
+    if run is None:
+        return "Nobody ran it with this seed yet."
+    if run.shipped:
+        return f"Seed {run.recipe.seed} comes with the model."
+    return f"The run with seed {run.recipe.seed} {WORDS[run.state]}."
+
+
+def duration(seconds: float) -> str:
+    """A time for a sentence: «9 s», «2 min», «3 h»."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{round(seconds / 60)} min" if seconds < 5400 else f"{round(seconds / 3600)} h"

@@ -1,0 +1,56 @@
+"""What a page does not run, whatever a link says: each refusal is one sentence, and nothing is read or built for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pruneviz.course import Course
+from pruneviz.recipe import Recipe
+from pruneviz.studio import house_rules
+from pruneviz.studio.labs import allowed
+
+PLAIN = Recipe(course=Course(lab="lottery", steps=100))
+
+
+@pytest.fixture(params=[False])
+def own(request, monkeypatch):
+    """Whose server it is: a shared one, or one's own."""
+    monkeypatch.setattr(house_rules, "own_machine", lambda: request.param)
+    house_rules.caps.cache_clear()
+    yield request.param
+    house_rules.caps.cache_clear()
+
+
+def test_what_a_lab_opens_with_is_run(own):
+    from pruneviz.engine.training import labs
+
+    assert [allowed.refused(lab.default) for lab in labs.shelf().values()] == [""] * len(labs.shelf())
+    assert allowed.refused(PLAIN) == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"second": "/etc/passwd"}, "not with '/etc/passwd'"),
+        ({"second": "../digits_mlp"}, "a page goes on with"),
+        ({"second": "own:0123456789abcdef01234567"}, "a page goes on with"),
+        ({"width": 100.0}, "widens a network up to 4 times, not 100"),
+        ({"threads": 64}, "64 threads are asked for"),
+    ],
+)
+def test_what_reads_files_or_fills_memory_is_refused(change, said):
+    assert said in allowed.refused(replace(PLAIN, course=replace(PLAIN.course, **change)))
+
+
+def test_a_shared_server_runs_no_endless_course_and_keeps_nothing_that_was_lent(own):
+    long = replace(PLAIN, course=replace(PLAIN.course, steps=1_000_000))
+    assert "at most 200,000 training steps" in allowed.refused(long)
+    assert "forgets what you brought" in allowed.refused(replace(PLAIN, subject="own:0123456789abcdef01234567"))
+
+
+@pytest.mark.parametrize("own", [True], indirect=True)
+def test_on_ones_own_machine_both_run(own):
+    long = replace(PLAIN, course=replace(PLAIN.course, steps=1_000_000))
+    assert allowed.refused(long) == "" and allowed.refused(replace(PLAIN, subject="own:0123456789abcdef01234567")) == ""

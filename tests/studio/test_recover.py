@@ -1,0 +1,139 @@
+"""«Recover» on the slider's page: closed until it is asked for, a run like any other, its gain in words with an interval."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+
+from pruneviz.course import Course
+from pruneviz.moment import Moment
+from pruneviz.recipe import Recipe
+from pruneviz.report import wilson
+from pruneviz.runs.office import Office
+from pruneviz.runs.store import Store
+from pruneviz.studio.labs import office, recover, recovered
+from pruneviz.traced import Traced
+from tests.studio.test_pages import opened
+
+SLIDER = "pages/start/slider.py"
+COURSE = Course(lab="recover", method="fine-tune", steps=20)
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path, monkeypatch):
+    """An empty store of this test's own."""
+    monkeypatch.setenv("PRUNEVIZ_STORE", str(tmp_path / "store"))
+    monkeypatch.delenv("PRUNEVIZ_DATABASE_URL", raising=False)
+    desk = Office(Store())
+    monkeypatch.setattr(office, "_office", lambda: desk)
+    office._traced.cache_clear()
+    yield desk
+    desk.close()
+
+
+def run(amount: float, gain: tuple[float, float, float] = (0.3, 0.2, 0.4), course: Course = COURSE) -> Traced:
+    """From 50% to 80% of 100 samples; the dense network has 90%."""
+    values = {"n": 100.0, "dense": 0.9}
+    end = dict(zip(("gain", "gain_low", "gain_high"), gain, strict=True)) | {"accuracy": 0.8, "correct": 80.0} | values
+    moments = (Moment(0, 20, "one-shot", {"accuracy": 0.5, "correct": 50.0} | values), Moment(20, 20, "fine-tune", end))
+    return Traced(Recipe(amount=amount, course=course), "", "done", 20, 20, moments)
+
+
+def told(app) -> str:
+    return " ".join(one.value for one in [*app.caption, *app.info, *app.warning, *app.subheader, *app.markdown])
+
+
+def page(**query):
+    app = opened(SLIDER, **query)
+    assert not app.exception, app.exception
+    return app
+
+
+def test_the_gain_is_said_with_its_interval_and_an_open_one_is_none():
+    said = recovered.told(run(0.9))
+    assert said == (
+        "At 90%, fine-tuned, 20 steps: accuracy from 50% to 80%, 30.0 points gained (20.0 to 40.0). "
+        "Before pruning it was 90%."
+    )
+    assert "a gain that nobody can tell from none (−1.0 to 40.0)" in recovered.told(run(0.9, (0.3, -0.01, 0.4)))
+
+
+def test_the_second_curve_has_the_last_way_alone_by_amount(monkeypatch):
+    other = replace(COURSE, method="batchnorm")
+    known = [run(0.9), run(0.5), run(0.7, course=other)]
+    monkeypatch.setattr(recovered.found, "all_of", lambda recipe: known)
+    line = recovered.line(Recipe(amount=0.3), share=True)
+    assert list(line.percent) == [50, 90] and list(line.accuracy) == [80, 80]
+    assert line.low[0] == pytest.approx(100 * wilson(80, 100)[0]) and line.high[0] == pytest.approx(100 * wilson(80, 100)[1])
+    assert line.name == "after recovery (fine-tuned, 20 steps)"
+    assert recovered.line(Recipe(criterion="random"), share=True) is None, "another ranking"
+
+
+def test_nothing_is_loaded_or_read_before_it_is_asked_for(store, monkeypatch):
+    monkeypatch.delitem(sys.modules, "pruneviz.studio.labs.recover")
+    app = page()
+    assert app.button(key="recover-open") and "how much comes back?" not in told(app)
+    assert "pruneviz.studio.labs.recover" not in sys.modules and not store.store.folder.exists()
+
+
+def test_ways_that_this_model_or_cut_does_not_have_are_not_offered():
+    app = page(m="digits_mlp", s="90")
+    app.button(key="recover-open").click().run()
+    assert not app.exception and "90%" in app.button(key="recover").label
+    assert [*app.segmented_control(key="recover-way").options] == ["Fine-tune"]
+    assert recover._ways(Recipe(subject="digits_cnn", granularity="filter"))[1] == "fine-tune-removed"
+    app.button(key="recover-close").click().run()
+    assert app.button(key="recover-open")
+
+
+def test_a_model_without_training_data_and_a_whole_one_are_told_so(monkeypatch):
+    subject = recover.kitchen.subject("digits_mlp")
+    assert "Nothing is removed yet" in recover.impossible(Recipe(subject="digits_mlp", amount=0.0))
+    monkeypatch.setattr(recover.kitchen, "subject", lambda name: replace(subject, training=None))
+    assert "no training data here" in recover.impossible(Recipe(subject="digits_mlp", amount=0.9))
+
+
+def test_a_recovery_is_performed_and_becomes_a_point_of_the_second_curve(store):
+    app = page(m="digits_mlp", s="95", c="magnitude")
+    app.button(key="recover-open").click().run()
+    app.number_input(key="recover-steps").set_value(20).run()
+    assert "20 steps, about" in told(app)
+    app.button(key="recover").click().run()
+    assert not app.exception and app.button(key="recover-cancel")
+    (one,) = store.past("recover")
+    last = time.monotonic() + 120
+    while store.watch(one.key).run.state != "done" and time.monotonic() < last:
+        time.sleep(0.1)
+    assert store.watch(one.key).run.state == "done", store.watch(one.key)
+    app.run()
+    assert not app.exception and "At 95%, fine-tuned, 20 steps: accuracy from" in told(app)
+    assert "This was recovered already" in told(app) and app.button(key="recover").disabled
+    line = recovered.line(Recipe(subject="digits_mlp", criterion="magnitude", amount=0.95), share=True)
+    assert list(line.percent) == [95] and "fine-tuned, 20 steps" in line.name
+    assert "run" not in app.query_params, "the slider's link says nothing of a training"
+
+
+def test_the_whole_curve_enters_five_runs_and_cancel_ends_them(store):
+    app = page(m="digits_mlp", s="95")
+    app.button(key="recover-open").click().run()
+    app.number_input(key="recover-steps").set_value(20_000).run()
+    app.button(key="recover-curve").click().run()
+    entered = [one.recipe for one in store.past("recover")]
+    assert sorted(one.amount for one in entered) == [*recover.WHOLE] and {one.course.steps for one in entered} == {20_000}
+    app.button(key="recover-cancel").click().run()
+    assert not app.exception and {one.state for one in store.past("recover")} == {"cancelled"}
+    assert app.button(key="recover-curve") and "was cancelled" in told(app)
+
+
+def test_a_full_queue_is_a_sentence(monkeypatch):
+    def full(*_):
+        raise RuntimeError("60 runs wait already: try again later")
+
+    monkeypatch.setattr(recover.office, "start", full)
+    app = page(m="digits_mlp", s="95")
+    app.button(key="recover-open").click().run()
+    app.button(key="recover").click().run()
+    assert not app.exception and "60 runs wait already" in told(app)
