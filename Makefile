@@ -3,7 +3,7 @@
 # `make WORKERS=2 test` how many test at once: each may take three gigabytes.
 PYTHON ?= python3
 VENV ?= .venv
-WORKERS ?= 4
+WORKERS ?= 3
 BIN = $(VENV)/bin
 PORT ?= 8501
 
@@ -19,7 +19,7 @@ $(VENV)/.ready: requirements.txt requirements-dev.txt
 app: setup
 	$(BIN)/streamlit run app.py $(if $(STREAMLIT_SERVER_PORT),,--server.port $(PORT))
 
-# Four workers, even on two cores: half of the time they wait for servers and browsers. Each file stays in one, and the
+# Three workers, even on two cores: they often wait for servers and browsers. Each file stays in one, and the
 # order is that of tests/conftest.py. Modules are compiled once and kept, not once for each of some fifty processes.
 test: export PYTHONDONTWRITEBYTECODE =
 test: setup

@@ -17,6 +17,8 @@ DATA = ROOT.parent / "shared" / "data"
 # hear of it, too: two of them run side by side.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 torch.set_num_threads(1)
+# A worker that stands back for pages would wait for the tests beside it: here, they are all there is.
+os.environ.setdefault("PRUNEVIZ_NICE", "0")
 
 settings.register_profile(
     "ci", max_examples=100, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]

@@ -13,6 +13,7 @@ from multiprocessing import connection as connections
 from typing import TYPE_CHECKING
 
 from pruneviz import nursery
+from pruneviz.runs import machine
 from pruneviz.runs.jobs import Job
 from pruneviz.runs.ticket import Ticket
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from pruneviz.runs.queue import Queue
 
 WORK = "pruneviz.runs.worker:work"
-NICE = 10
 TRIES = 3
 """How many workers may break off under a job before it counts as the cause."""
 KNOWN = 8
@@ -125,7 +125,7 @@ class Foreman:
             needed = bool(self.tickets)
         if needed and self._child is None:
             try:
-                self._child = nursery.bear(WORK, self._options, bounds=nursery.Bounds(nice=NICE))
+                self._child = nursery.bear(WORK, self._options, bounds=nursery.Bounds(nice=machine.niceness()))
             except nursery.NurseryError as problem:
                 self._fail(str(problem))
                 return

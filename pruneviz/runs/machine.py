@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+NICE = 10
 SHARE = 8
 """A worker keeps at most an eighth of the memory for what it may need again."""
 
@@ -26,6 +27,12 @@ def cores() -> int:
             siblings = Path(f"/sys/devices/system/cpu/cpu{number}/topology/thread_siblings_list").read_text("ascii").strip()
         found.add(siblings)
     return max(1, len(found))
+
+
+def niceness() -> int:
+    """How far a worker stands back for pages, 0 to 19: 10, or what `PRUNEVIZ_NICE` says."""
+    said = os.environ.get("PRUNEVIZ_NICE", "").strip()
+    return min(19, int(said)) if said.isdecimal() and said.isascii() else NICE
 
 
 def larder_bytes(held_bytes: int) -> int:

@@ -71,12 +71,14 @@ def test_a_job_is_done(make, job):
     assert queue.tickets() == []
 
 
-def test_a_worker_is_nice_and_has_its_threads(make, job):
+@pytest.mark.parametrize(("said", "nice"), [("", 10), ("3", 3), ("much", 10)])
+def test_a_worker_is_nice_and_has_its_threads(make, job, monkeypatch, said, nice):
+    monkeypatch.setenv("PRUNEVIZ_NICE", said)
     queue = make()
     one = queue.watch(job("threads"), "ann/1")
     one.wait(20)
-    threads, nice, parent = one.results[0]
-    assert (threads, nice) == (1, 10) and len(queue.pids()) == 1 and lives(parent)
+    threads, found, parent = one.results[0]
+    assert (threads, found) == (1, nice) and len(queue.pids()) == 1 and lives(parent)
 
 
 def test_equal_jobs_are_one_computation(make, job):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import streamlit as st
@@ -218,7 +221,13 @@ def _uploads(door_: door.Door, count: int, tab: str, length: int | None) -> list
         await asyncio.gather(*(one(at, answers) for at in range(count)))
         return answers
 
-    return sorted(asyncio.run(all_of_them()))
+    return sorted(_run(all_of_them()))
+
+
+def _run(coroutine: Coroutine) -> Any:
+    """What comes of it, in a thread of its own: the browser of other tests may have a loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
 
 
 async def _slow(scope, receive, send) -> None:
@@ -263,5 +272,5 @@ def test_an_upload_that_brings_nothing_more_is_given_up(monkeypatch):
         await door.Door(waits)(scope, never, never)
 
     with pytest.raises(door.HTTPException, match="408"):
-        asyncio.run(stalled())
+        _run(stalled())
     assert not door._coming
