@@ -27,7 +27,10 @@ def headline(report: Report, found: Breakage) -> str:
         return f"{gone}: {average}; {found.newly_wrong:,} of {found.n:,} {found.noun} turn wrong."
     worst = found.worst
     if worst.points <= 0:
-        return f"{gone}: {found.newly_wrong:,} {found.noun} turn wrong, and yet no class loses accuracy."
+        if not found.newly_wrong:
+            return f"{gone}: of {found.n:,} {found.noun} none turns wrong, and no class loses accuracy."
+        turn = "turns" if found.newly_wrong == 1 else "turn"
+        return f"{gone}: {found.newly_wrong:,} of {found.n:,} {found.noun} {turn} wrong, and yet no class loses accuracy."
     return f"{gone}: {average}, the class «{plain.markdown(worst.name, 40)}» {_points(worst.points)}."
 
 

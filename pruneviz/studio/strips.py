@@ -16,7 +16,7 @@ from pruneviz.studio import bench, catalogue, library, status, visitor
 from pruneviz.studio import candidates as pinned
 from pruneviz.studio.bring import taking
 
-MENU, FITS = 220, 22
+MENU, FITS = 220, 26
 """Pixels of the menu of models, and so many letters of a title that it shows: a longer one stands in full below it."""
 
 

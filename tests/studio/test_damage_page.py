@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pruneviz.recipe import Recipe
-from pruneviz.studio import breakage, kitchen, orders, wall
+from pruneviz.studio import breakage, breakage_words, kitchen, orders, wall
 from tests.engine.sources import stories
 from tests.studio.test_pages import opened, said, strip
 
@@ -34,6 +34,15 @@ def test_the_numbers_are_those_of_the_strip(broken):
     charts = broken.get("plotly_chart")
     assert len(charts) >= 5 and all(len(chart.proto.alt) > 20 for chart in charts)
     assert strip(broken)["sparsity"] == "90%"
+
+
+def test_where_nothing_turns_wrong_the_title_does_not_wonder():
+    """Half of the default sample: no image turns wrong and one turns right, so no class can have lost."""
+    recipe = Recipe()
+    found = breakage.found(recipe)
+    assert (found.newly_wrong, found.newly_right > 0) == (0, True)
+    title = breakage_words.headline(kitchen.report(recipe), found)
+    assert title == f"50% of the weights go: of {found.n:,} images none turns wrong, and no class loses accuracy."
 
 
 def test_choosing_a_class_shows_its_examples_and_an_example_looks_closer(broken):
