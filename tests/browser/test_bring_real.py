@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,23 @@ class Bringing:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("brought")
+
+
+@pytest.fixture
+def visit(visit) -> Iterator[Callable]:
+    """Whoever leaves ends what they asked for: a large model's curve would go on beside the next tests for minutes."""
+    pages = []
+
+    def open_page(*where, **how):
+        pages.append(visit(*where, **how))
+        return pages[-1]
+
+    yield open_page
+    for page in pages:
+        going = page.locator(".st-key-cancel-order button, .st-key-cancel-waiting button")
+        if going.count():
+            going.first.click()
+            going.first.wait_for(state="detached", timeout=LONG)
 
 
 def bring(page, what: Bringing) -> str:
