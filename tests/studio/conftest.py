@@ -21,3 +21,19 @@ def weighed(path, monkeypatch) -> Iterator[str]:
     with heavy.weighing(monkeypatch, "0"):
         yield path
     heavy.forget(path)
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """An empty store of runs, this test's own, and the office over it: pages and tests see the same."""
+    from pruneviz.runs.office import Office
+    from pruneviz.runs.store import Store
+    from pruneviz.studio.labs import office
+
+    monkeypatch.setenv("PRUNEVIZ_STORE", str(tmp_path / "store"))
+    monkeypatch.delenv("PRUNEVIZ_DATABASE_URL", raising=False)
+    desk = Office(Store())
+    monkeypatch.setattr(office, "_office", lambda: desk)
+    office._traced.cache_clear()
+    yield desk
+    desk.close()

@@ -9,7 +9,7 @@ import pytest
 from pruneviz.course import Course
 from pruneviz.recipe import Recipe
 from pruneviz.studio import house_rules
-from pruneviz.studio.labs import allowed
+from pruneviz.studio.labs import allowed, asked
 
 PLAIN = Recipe(course=Course(lab="lottery", steps=100))
 
@@ -44,13 +44,19 @@ def test_what_reads_files_or_fills_memory_is_refused(change, said):
     assert said in allowed.refused(replace(PLAIN, course=replace(PLAIN.course, **change)))
 
 
-def test_a_shared_server_runs_no_endless_course_and_keeps_nothing_that_was_lent(own):
-    long = replace(PLAIN, course=replace(PLAIN.course, steps=1_000_000))
-    assert "at most 200,000 training steps" in allowed.refused(long)
+def test_a_shared_server_keeps_nothing_that_was_lent(own):
     assert "forgets what you brought" in allowed.refused(replace(PLAIN, subject="own:0123456789abcdef01234567"))
+
+
+def test_a_shared_server_runs_no_endless_course_however_its_steps_come_together(own):
+    """60 rounds of 2,000 steps in two lanes, after the dense one's: no single number of these is large."""
+    assert allowed.too_long(200_000) == "" and "200,001 training steps" in allowed.too_long(200_001)
+    lanes = Course(lab="lottery", steps=2000, rounds=60, control="random")
+    assert "242,000 training steps, and a run here may take 200,000" in asked.impossible(
+        Recipe(subject="digits_mlp", amount=0.2, scope="layer", course=lanes)
+    )
 
 
 @pytest.mark.parametrize("own", [True], indirect=True)
 def test_on_ones_own_machine_both_run(own):
-    long = replace(PLAIN, course=replace(PLAIN.course, steps=1_000_000))
-    assert allowed.refused(long) == "" and allowed.refused(replace(PLAIN, subject="own:0123456789abcdef01234567")) == ""
+    assert allowed.refused(replace(PLAIN, subject="own:0123456789abcdef01234567")) == "" == allowed.too_long(10**9)

@@ -9,25 +9,12 @@ import pytest
 
 from pruneviz import shipped_runs
 from pruneviz.query import to_query
-from pruneviz.runs.office import Office
-from pruneviz.runs.store import Store
-from pruneviz.studio.labs import asked, office
+from pruneviz.studio.labs import asked
 from tests.studio.test_pages import opened
 
+pytestmark = pytest.mark.usefixtures("store")
 SCHEDULE, REGULARISE = "pages/labs/schedule.py", "pages/labs/regularise.py"
 PAGES = (SCHEDULE, REGULARISE)
-
-
-@pytest.fixture(autouse=True)
-def store(tmp_path, monkeypatch):
-    """An empty store of this test's own."""
-    monkeypatch.setenv("PRUNEVIZ_STORE", str(tmp_path / "store"))
-    monkeypatch.delenv("PRUNEVIZ_DATABASE_URL", raising=False)
-    desk = Office(Store())
-    monkeypatch.setattr(office, "_office", lambda: desk)
-    office._traced.cache_clear()
-    yield desk
-    desk.close()
 
 
 def page(path: str = SCHEDULE, **query):

@@ -9,24 +9,11 @@ from pruneviz import shipped_runs
 from pruneviz.engine.sources import card
 from pruneviz.engine.training import private
 from pruneviz.engine.training.trial import lot
-from pruneviz.runs.office import Office
-from pruneviz.runs.store import Store
-from pruneviz.studio.labs import lottery, office
+from pruneviz.studio.labs import lottery
 from tests.studio.test_pages import opened
 
+pytestmark = pytest.mark.usefixtures("store")
 PAGE = "pages/labs/lottery.py"
-
-
-@pytest.fixture(autouse=True)
-def store(tmp_path, monkeypatch):
-    """An empty store of this test's own."""
-    monkeypatch.setenv("PRUNEVIZ_STORE", str(tmp_path / "store"))
-    monkeypatch.delenv("PRUNEVIZ_DATABASE_URL", raising=False)
-    desk = Office(Store())
-    monkeypatch.setattr(office, "_office", lambda: desk)
-    office._traced.cache_clear()
-    yield desk
-    desk.close()
 
 
 def page(**query):

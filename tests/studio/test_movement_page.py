@@ -5,25 +5,12 @@ from __future__ import annotations
 import pytest
 
 from pruneviz import shipped_runs
-from pruneviz.runs.office import Office
-from pruneviz.runs.store import Store
-from pruneviz.studio.labs import movement, office
+from pruneviz.studio.labs import movement
 from pruneviz.studio.labs.asked import Asked, opens_with
 from tests.studio.test_pages import opened
 
+pytestmark = pytest.mark.usefixtures("store")
 PAGE = "pages/labs/movement.py"
-
-
-@pytest.fixture(autouse=True)
-def store(tmp_path, monkeypatch):
-    """An empty store of this test's own."""
-    monkeypatch.setenv("PRUNEVIZ_STORE", str(tmp_path / "store"))
-    monkeypatch.delenv("PRUNEVIZ_DATABASE_URL", raising=False)
-    desk = Office(Store())
-    monkeypatch.setattr(office, "_office", lambda: desk)
-    office._traced.cache_clear()
-    yield desk
-    desk.close()
 
 
 def page(**query):

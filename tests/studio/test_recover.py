@@ -12,26 +12,13 @@ from pruneviz.course import Course
 from pruneviz.moment import Moment
 from pruneviz.recipe import Recipe
 from pruneviz.report import wilson
-from pruneviz.runs.office import Office
-from pruneviz.runs.store import Store
-from pruneviz.studio.labs import office, recover, recovered
+from pruneviz.studio.labs import recover, recovered
 from pruneviz.traced import Traced
 from tests.studio.test_pages import opened
 
+pytestmark = pytest.mark.usefixtures("store")
 SLIDER = "pages/start/slider.py"
 COURSE = Course(lab="recover", method="fine-tune", steps=20)
-
-
-@pytest.fixture(autouse=True)
-def store(tmp_path, monkeypatch):
-    """An empty store of this test's own."""
-    monkeypatch.setenv("PRUNEVIZ_STORE", str(tmp_path / "store"))
-    monkeypatch.delenv("PRUNEVIZ_DATABASE_URL", raising=False)
-    desk = Office(Store())
-    monkeypatch.setattr(office, "_office", lambda: desk)
-    office._traced.cache_clear()
-    yield desk
-    desk.close()
 
 
 def run(amount: float, gain: tuple[float, float, float] = (0.3, 0.2, 0.4), course: Course = COURSE) -> Traced:

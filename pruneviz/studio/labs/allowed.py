@@ -8,14 +8,14 @@ import os
 from pruneviz.recipe import Recipe
 from pruneviz.studio import catalogue, house_rules, library
 
-HALVES = "upper-half"
-"""The second task that needs no second model: the other half of the classes (`engine/training/second.py`)."""
 WIDEST = 4.0
 """A network so many times as wide has its square as many weights."""
 
 
 def refused(recipe: Recipe) -> str:
     """Why a page does not run this course, in a sentence; empty where it does."""
+    from pruneviz.engine.training.second import HALVES
+
     course, shared = recipe.course, not house_rules.own_machine()
     second = course.second
     if second and second != HALVES and (second not in catalogue.subjects() or library.is_own(second)):
@@ -25,12 +25,19 @@ def refused(recipe: Recipe) -> str:
     cores = os.cpu_count() or 1
     if course.threads > cores:
         return f"{course.threads} threads are asked for, and there are {cores} cores here: choose as many or fewer"
-    most = house_rules.caps().run_steps
-    if max(course.steps, course.retrain) * (course.rounds + 1) > most:
-        return f"a run here has at most {most:,} training steps: choose fewer steps or rounds"
     if shared and library.is_own(recipe.subject):
         return (
             "runs are kept, and this server forgets what you brought: start the app on your own machine, or use "
             "`python -m pruneviz train` there"
+        )
+    return ""
+
+
+def too_long(planned: int) -> str:
+    """Why a run of so many training steps, its whole bill, is not begun here, in a sentence; empty where it is."""
+    most = house_rules.caps().run_steps
+    if planned > most:
+        return (
+            f"it takes {planned:,} training steps, and a run here may take {most:,}: choose fewer steps, rounds or controls"
         )
     return ""

@@ -87,7 +87,8 @@ def impossible(recipe: Recipe) -> str:
         regularisers.bind(subject, subject.network, course)
         annealing.find(course.annealing)
         optimisers.find(subject.network, course)
-        labs.find(course.lab).planned(subject, recipe)
+        if trouble := allowed.too_long(labs.find(course.lab).planned(subject, recipe)):
+            raise ValueError(trouble)
     except ValueError as problem:
         return plain.markdown(f"The link's setting cannot be run: {problem}. This is what the lab opens with.", 512)
     return ""

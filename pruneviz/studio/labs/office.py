@@ -57,12 +57,15 @@ def start(recipe: Recipe) -> Run:
     if trouble := allowed.refused(recipe):
         raise ValueError(trouble)
     subject, place = kitchen.subject(recipe.subject), admission.place(recipe.subject)
+    lab = labs.find(recipe.course.lab)
+    if trouble := allowed.too_long(lab.planned(subject, recipe)):
+        raise ValueError(trouble)
     hashes, job = (subject.sha256, subject.data_sha256), None
     if library.is_own(recipe.subject):
         job = Job("", recipe, place, limits=limits.limits(house_rules.caps()), expects=hashes)
     if visitor.tab():
         _tab(orders.who())
-    title = f"{labs.find(recipe.course.lab).title}: {subject.title}"
+    title = f"{lab.title}: {subject.title}"
     return office().start(Asked(recipe, place, hashes, title, job), orders.who())
 
 
