@@ -230,9 +230,10 @@ def _subject(chosen: argparse.Namespace):
     from pruneviz import caps
     from pruneviz.engine.sources import asked
     from pruneviz.engine.sources.fetching import Fetch
+    from pruneviz.runs import trained
 
     said = asked.Asked(chosen.subject, chosen.weights, chosen.data, tuple(chosen.say))
-    return asked.subject(said, Fetch(caps.downloads(own=True), _downloaded if sys.stderr.isatty() else None))
+    return trained.asked(said, Fetch(caps.downloads(own=True), _downloaded if sys.stderr.isatty() else None))
 
 
 def _downloaded(done: int, every: int) -> None:

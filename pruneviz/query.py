@@ -19,6 +19,8 @@ from pruneviz.recipe import HIGHEST, LIMITS, LOOKS, PINS, TRAVEL, WHOLE, Recipe
 LONGEST = 256
 LONGEST_CARD = 4096
 LONGEST_PIN = 4096
+RUN = "run:"
+"""How the name of a network begins that came of a run: behind it stands that run's Recipe, as a pin (`came_of`)."""
 
 # The short names of a link, in the order in which a link shows them.
 SHORT = {
@@ -155,6 +157,8 @@ def _read(text: str, name: str) -> object:
         raise ValueError(name)
     if name in _TEXTS and not text.strip():
         raise ValueError(name)
+    if name == "subject" and text.startswith(RUN):
+        return _came_of(text)
     word = _word(text)
     if word not in _OFFERED.get(name, (word,)) or not word:
         raise ValueError(name)
@@ -167,6 +171,14 @@ def _pins(text: str) -> tuple[str, ...]:
     if len(found) > PINS or any(len(one) > LONGEST_PIN or from_pin(one) is None for one in found):
         raise ValueError(text)
     return found
+
+
+def _came_of(text: str) -> str:
+    """The name of a network that came of a run, in its one spelling: the run's Recipe has to be one."""
+    run = run_of(text)
+    if run is None:
+        raise ValueError(text)
+    return RUN + to_pin(run)
 
 
 def _limits(parts: Iterable[str]) -> Iterable[tuple[str, float]]:
@@ -196,6 +208,18 @@ def from_pin(pin: str) -> Recipe | None:
     except ValueError:
         return None
     return recipe if not words and to_pin(recipe) == pin else None
+
+
+def run_of(name: str) -> Recipe | None:
+    """The Recipe of the run that a network of this name came of, however its signs are written; None where it is no such
+    name."""
+    if not name.startswith(RUN) or len(name) > LONGEST_PIN:
+        return None
+    try:
+        recipe, words = from_query(dict(parse_qsl(name.removeprefix(RUN), strict_parsing=True)))
+    except ValueError:
+        return None
+    return recipe if recipe.course.lab and not words else None
 
 
 def _pairs(parts: Iterable[str]) -> Iterable[tuple[str, float]]:

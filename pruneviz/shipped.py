@@ -49,7 +49,12 @@ def titles() -> dict[str, str]:
 def read(name: str) -> Shipped | None:
     """The shipped curves of a sample, or None where there are none for exactly these weights."""
     folder = SAMPLES / name
-    if "/" in name or not (folder / "curves.json").is_file() or not (folder / "weights.safetensors").is_file():
+    if (
+        "/" in name
+        or ":" in name
+        or not (folder / "curves.json").is_file()
+        or not (folder / "weights.safetensors").is_file()
+    ):
         return None
     kept = json.loads((folder / "curves.json").read_text("utf-8"))
     if kept["subject_sha256"] != hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest():

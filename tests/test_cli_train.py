@@ -53,6 +53,19 @@ def test_train_performs_a_run_and_finds_it_again(capsys, place):
     assert gone["key"] == done["key"] and len(answer(capsys, "runs")["runs"]) == 1
 
 
+def test_what_came_of_a_run_is_measured_and_exported_by_its_name(capsys, place, monkeypatch):
+    monkeypatch.setattr(labs, "shelf", SHELF)
+    link = "m=digits_mlp&s=90&run=recover~steps:12~rate:0.001~method:fine-tune"
+    done = answer(capsys, "train", f"--link=?{link}")
+    found = answer(capsys, "evaluate", f"--subject=run:{link}", "--amount=0.9")
+    assert found["correct"] == done["last"]["correct"] and found["subject_sha256"] == done["result_sha256"]
+    out = place / "recovered"
+    answer(capsys, "export", f"--subject=run:{link}", "--amount=0.9", f"--out={out}", "--no-onnx")
+    assert answer(capsys, "evaluate", f"--subject={out}", "--amount=0")["correct"] == found["correct"]
+    other = link.replace("12", "13")
+    assert "is not stored here" in answer(capsys, "evaluate", f"--subject=run:{other}", "--amount=0.9", code=2)
+
+
 def test_cancel_and_resume(capsys):
     done = answer(capsys, "train", "--lab=tiny", "--set=method=refuse", code=1)
     assert done["state"] == "failed" and "not fit" in done["trouble"]
@@ -90,7 +103,7 @@ def test_what_cannot_be_is_one_sentence(capsys, said, words):
 def test_every_command_of_the_page_about_runs_is_one():
     lines = (ROOT / "docs" / "runs.md").read_text("utf-8").splitlines()
     said = [shlex.split(line, comments=True)[3:] for line in lines if line.startswith("python -m pruneviz")]
-    assert {arguments[0] for arguments in said} == {"train", "sweep", "runs"}
+    assert {arguments[0] for arguments in said} == {"train", "sweep", "runs", "export"}
     assert all(callable(_parser().parse_args(arguments).run) for arguments in said)
 
 

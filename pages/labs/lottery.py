@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pruneviz.studio.labs import around, asked, live, lottery
+from pruneviz.studio.labs import around, asked, found, live, lottery
 
 here = asked.asked("lottery")
 
@@ -12,4 +12,4 @@ lottery.choices(here)
 live.panel(here)
 lottery.story(here)
 lottery.said(here)
-around.to_slider(lottery.left_in_the_end(here))
+around.to_slider(lottery.left_in_the_end(here), found.exactly(here.recipe))

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pruneviz.studio.labs import around, asked, live, movement
+from pruneviz.studio.labs import around, asked, found, live, movement
 
 here = asked.asked("movement")
 
@@ -12,4 +12,4 @@ movement.choices(here)
 live.panel(here)
 movement.story(here)
 movement.said(here)
-around.to_slider(here.recipe)
+around.to_slider(here.recipe, found.exactly(here.recipe))

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pruneviz.studio.labs import around, asked, live, regularise
+from pruneviz.studio.labs import around, asked, found, live, regularise
 
 here = asked.asked("regularise")
 
@@ -12,4 +12,4 @@ regularise.choices(here)
 live.panel(here)
 regularise.story(here)
 regularise.said(here)
-around.to_slider(here.recipe)
+around.to_slider(here.recipe, found.exactly(here.recipe))

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pruneviz.studio.labs import around, asked, live, schedule
+from pruneviz.studio.labs import around, asked, found, live, schedule
 
 here = asked.asked("schedule")
 
@@ -13,4 +13,4 @@ live.panel(here)
 schedule.plan(here)
 schedule.story(here)
 schedule.said(here)
-around.to_slider(here.recipe)
+around.to_slider(here.recipe, found.exactly(here.recipe))

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pruneviz.studio.labs import around, asked, live, size
+from pruneviz.studio.labs import around, asked, found, live, size
 
 here = asked.asked("size")
 
@@ -12,4 +12,4 @@ size.choices(here)
 live.panel(here)
 size.story(here)
 size.said(here)
-around.to_slider(here.recipe)
+around.to_slider(here.recipe, found.exactly(here.recipe))

@@ -40,6 +40,14 @@ def find(network: nn.Module) -> tuple[tuple[Layer, ...], Skipped]:
     return tuple(layers), tuple(skipped)
 
 
+def nonfinite(network: nn.Module) -> tuple[tuple[str, int], ...]:
+    """(name, how many) of every parameter or buffer that holds NaN or infinities."""
+    counts = (
+        (name, int((~tensor.isfinite()).sum())) for name, tensor in (*network.named_parameters(), *network.named_buffers())
+    )
+    return tuple((name, count) for name, count in counts if count)
+
+
 def _owners(network: nn.Module) -> Iterable[tuple[str, nn.Module, str]]:
     for prefix, module in network.named_modules(remove_duplicate=False):
         for key in module._parameters:

@@ -49,12 +49,12 @@ def all_of(
 def _perform(folder: str, address: str, key: str, asked: Asked) -> None:
     """One task: performs the run, or waits until whoever performs it has ended, or was not heard of for too long."""
     from pruneviz import caps
-    from pruneviz.engine.sources.asked import subject
     from pruneviz.engine.sources.fetching import Fetch
+    from pruneviz.runs import trained
 
     store = Store(folder, address)
     try:
-        found = subject(asked, Fetch(caps.downloads(own=True)))
+        found = trained.asked(asked, Fetch(caps.downloads(own=True)))
         foreground.all_of(store, [store.find(key)], lambda _run: found)
     finally:
         store.close()

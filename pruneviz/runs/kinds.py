@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pruneviz import came_of
 from pruneviz.recipe import Recipe
 from pruneviz.runs import machine
 from pruneviz.runs.jobs import Job, Step
@@ -141,6 +142,10 @@ def _loaded(job: Job) -> Subject:
 
     try:
         # The server has loaded it before it asks: a function's name is one that its owner gave on the command line.
+        if came_of.parts(job.card) is not None:
+            from pruneviz.runs import trained
+
+            return trained.placed(job.card)
         found = code.load(job.card) if code.named(job.card) else card.load(job.card, job.limits or gate.LOCAL)
     except gate.SubjectError as error:
         if error.code != "unknown-subject" or job.card == job.recipe.subject:

@@ -9,10 +9,9 @@ from typing import Any
 from pruneviz import findings
 from pruneviz.candidates import LETTERS, LIVE, Candidate, Paired, cost, paired, same_samples, surely
 from pruneviz.charts.candidate_words import points_between
-from pruneviz.query import to_pin
 from pruneviz.recipe import Recipe
 from pruneviz.report import Report
-from pruneviz.studio import bench, catalogue, choices, kitchen, library, orders, reality, visitor
+from pruneviz.studio import bench, catalogue, choices, kitchen, library, orders, reality, titles, visitor
 from pruneviz.truths import SMALLER, ZEROS, Spread
 
 
@@ -94,7 +93,7 @@ def way(recipe: Recipe) -> tuple[str, ...]:
     criterion = f"{_named(catalogue.criteria(), recipe.criterion)}{pooled}"
     compared = "" if ":" in recipe.granularity else _named(catalogue.scopes(recipe.granularity), recipe.scope)
     return (
-        model(recipe.subject), f"{kind.name}", criterion, compared, findings.percent(recipe.amount),
+        titles.title(recipe.subject), f"{kind.name}", criterion, compared, findings.percent(recipe.amount),
         _by_hand(recipe), _looked_at(recipe),
     )  # fmt: skip
 
@@ -133,11 +132,6 @@ def _looked_at(recipe: Recipe) -> str:
     return ", ".join(said)
 
 
-def model(name: str) -> str:
-    """A model's name as the menu says it."""
-    return (catalogue.subjects() | library.listed(visitor.name())).get(name, name)
-
-
 def setting(recipe: Recipe, *, beside: Recipe | None = None) -> str:
     """A setting in one line; without the model where it is the same as `beside`'s."""
     said = way(recipe)
@@ -146,7 +140,7 @@ def setting(recipe: Recipe, *, beside: Recipe | None = None) -> str:
 
 def sentence(live: Candidate, first: Candidate) -> str:
     """The live setting against A, in one sentence."""
-    if to_pin(live.recipe) == to_pin(first.recipe):
+    if kitchen.measured_part(live.recipe) == kitchen.measured_part(first.recipe):
         return "The live setting is A itself: change something, and the two are compared everywhere."
     if not same_samples(live.report, first.report):
         return "The live setting was measured on other samples than A: their accuracies cannot be held against each other."

@@ -12,7 +12,7 @@ from pruneviz.charts import holes as hole_charts
 from pruneviz.charts import river
 from pruneviz.recipe import Recipe
 from pruneviz.report import Report
-from pruneviz.studio import bench, catalogue, choices, curves, cutting, kitchen, panels, show, stage, units
+from pruneviz.studio import bench, catalogue, choices, curves, cutting, kitchen, panels, show, stage, titles, units
 from pruneviz.studio.anatomy import anatomy
 from pruneviz.studio.scrubber import scrubber
 
@@ -111,7 +111,7 @@ def left(recipe: Recipe, report: Report) -> None:
     """What is left of the network: by weights, by width, from input to output."""
     one, other = st.columns(2, gap="large") if report.groups else (st.container(), None)
     with one:
-        show.chart(charts.treemap(report.layers, catalogue.subjects().get(recipe.subject, recipe.subject)), key="treemap")
+        show.chart(charts.treemap(report.layers, titles.title(recipe.subject)), key="treemap")
         _small("Area: weights. Blue stays, hatched goes.")
     if not report.groups:
         return

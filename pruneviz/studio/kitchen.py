@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import cache
 
 from pruneviz import nursery
+from pruneviz.course import Course
 from pruneviz.recipe import LOOKS, Recipe
 from pruneviz.report import Report
 from pruneviz.studio import admission, background, catalogue, larder, orders, samples
@@ -182,5 +183,6 @@ def _check(recipe: Recipe) -> None:
 
 
 def measured_part(recipe: Recipe) -> Recipe:
-    """The Recipe without what only the eye depends on, so that equal experiments share one result."""
-    return replace(recipe, **{name: getattr(Recipe(), name) for name in LOOKS})
+    """The Recipe without what only the eye depends on, and without what is only trained, so that equal experiments share one
+    result."""
+    return replace(recipe, course=Course(), **{name: getattr(Recipe(), name) for name in LOOKS})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pruneviz import plain
+from pruneviz import came_of, plain
 from pruneviz.recipe import Recipe
 from pruneviz.studio import admission, house_rules, larder, library, orders
 from pruneviz.studio.samples import shipped
@@ -20,6 +20,10 @@ def subject(name: str):
     from pruneviz.engine.sources import card, code, gate
 
     clock.settle_threads()
+    if came_of.run(name) is not None:
+        from pruneviz.runs import trained
+
+        return trained.load(name, subject)
     if name in house_rules.functions():
         return replace(code.load(name), name=name)
     if not library.is_own(name):

@@ -8,7 +8,7 @@ from pruneviz.charts.scale import Own
 from pruneviz.recipe import Recipe
 from pruneviz.report import PERCENTS
 from pruneviz.scale import Study
-from pruneviz.studio import catalogue, curves, stage
+from pruneviz.studio import catalogue, curves, stage, titles
 
 
 def own(recipe: Recipe) -> Own | None:
@@ -16,7 +16,7 @@ def own(recipe: Recipe) -> Own | None:
     curve = stage.curve_of(recipe)
     if curve is None:
         return None
-    name = catalogue.subjects().get(recipe.subject, recipe.subject)
+    name = titles.title(recipe.subject)
     by_amount, measure = recipe.granularity in catalogue.UNITS, catalogue.kind(recipe.granularity).measure
     return Own(name, measure, by_amount, curve, curves.tuned(recipe), recipe.amount)
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from pruneviz import findings, plain
+from pruneviz import came_of, findings, plain
 from pruneviz.candidates import LETTERS, paired, same_samples
 from pruneviz.charts import candidate_words
 from pruneviz.recipe import PINS, Recipe
 from pruneviz.report import Report
-from pruneviz.studio import bench, catalogue, library, status, visitor
+from pruneviz.studio import bench, catalogue, status, titles
 from pruneviz.studio import candidates as pinned
 from pruneviz.studio.bring import taking
 
@@ -32,14 +32,14 @@ class Figure:
 
 def strip(recipe: Recipe) -> DeltaGenerator:
     """The strip with its menu of models; its figures follow when they are known."""
-    offered = catalogue.subjects() | library.listed(visitor.name())
+    offered, came = titles.offered(), [pin.subject for pin in bench.pins() if came_of.run(pin.subject)]
     place = st.container(key="strip", horizontal=True, vertical_alignment="top", gap="medium")
     with place:
-        options = list(dict.fromkeys([*offered, recipe.subject]))
+        options = list(dict.fromkeys([*offered, *came, recipe.subject]))
         with st.container(key="whose", horizontal=True, vertical_alignment="top", gap="small", width="content"):
             with st.container(width=MENU, gap="xxsmall", key="model"):
-                bench.select("model", "subject", options, lambda name: offered.get(name, name), width=MENU)
-                title = offered.get(recipe.subject, recipe.subject)
+                bench.select("model", "subject", options, titles.title, width=MENU)
+                title = titles.title(recipe.subject)
                 if len(title) > FITS and not bench.is_hidden("subject"):
                     st.caption(plain.markdown(title, 160))
             with st.container(width="content", gap="xsmall"):

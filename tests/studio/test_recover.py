@@ -8,16 +8,20 @@ from dataclasses import replace
 
 import pytest
 
+from pruneviz import came_of
+from pruneviz.charts.chart import as_percent
 from pruneviz.course import Course
 from pruneviz.moment import Moment
+from pruneviz.query import from_pin, from_query
 from pruneviz.recipe import Recipe
 from pruneviz.report import wilson
+from pruneviz.runs.perform import enter, perform
 from pruneviz.studio.labs import recover, recovered
 from pruneviz.traced import Traced
 from tests.studio.test_pages import opened
 
 pytestmark = pytest.mark.usefixtures("store")
-SLIDER = "pages/start/slider.py"
+SLIDER, COMPARE = "pages/start/slider.py", "pages/decide/compare.py"
 COURSE = Course(lab="recover", method="fine-tune", steps=20)
 
 
@@ -70,7 +74,7 @@ def test_ways_that_this_model_or_cut_does_not_have_are_not_offered():
     app = page(m="digits_mlp", s="90")
     app.button(key="recover-open").click().run()
     assert not app.exception and "90%" in app.button(key="recover").label
-    assert [*app.segmented_control(key="recover-way").options] == ["Fine-tune"]
+    assert [*app.segmented_control(key="lab-method").options] == ["Fine-tune"]
     assert recover._ways(Recipe(subject="digits_cnn", granularity="filter"))[1] == "fine-tune-removed"
     app.button(key="recover-close").click().run()
     assert app.button(key="recover-open")
@@ -86,7 +90,7 @@ def test_a_model_without_training_data_and_a_whole_one_are_told_so(monkeypatch):
 def test_a_recovery_is_performed_and_becomes_a_point_of_the_second_curve(store):
     app = page(m="digits_mlp", s="95", c="magnitude")
     app.button(key="recover-open").click().run()
-    app.number_input(key="recover-steps").set_value(20).run()
+    app.number_input(key="lab-steps").set_value(20).run()
     assert "20 steps, about" in told(app)
     app.button(key="recover").click().run()
     assert not app.exception and app.button(key="recover-cancel")
@@ -100,13 +104,56 @@ def test_a_recovery_is_performed_and_becomes_a_point_of_the_second_curve(store):
     assert "This was recovered already" in told(app) and app.button(key="recover").disabled
     line = recovered.line(Recipe(subject="digits_mlp", criterion="magnitude", amount=0.95), share=True)
     assert list(line.percent) == [95] and "fine-tuned, 20 steps" in line.name
-    assert "run" not in app.query_params, "the slider's link says nothing of a training"
+    link = dict(app.query_params)
+    assert from_query(link)[0].course.steps == 20, "what was chosen stands in the link"
+    again = page(**link)
+    assert "At 95%, fine-tuned, 20 steps: accuracy from" in told(again) and again.number_input(key="lab-steps").value == 20
+    app.button(key="recover-close").click().run()
+    assert not app.exception and "run" not in app.query_params and app.button(key="recover-open")
+    app.button(key="undo").click().run()
+    assert from_query(dict(app.query_params))[0].course.steps == 20, "to close is undone like anything else"
+
+
+def test_what_was_recovered_is_a_model_to_open_a_point_in_compare_and_undone(store):
+    recipe = Recipe(subject="digits_mlp", amount=0.95, course=replace(recover.OFFERED, steps=20, every=1))
+    subject = recover.kitchen.subject("digits_mlp")
+    run = enter(store.store, subject, recipe)
+    *_, run = perform(store.store, run.key, subject)
+    last = store.store.moments(run.key)[-1].values
+    app = page(m="digits_mlp", s="95", run="recover~steps:20~rate:0.001~annealing:cosine~method:fine-tune")
+    app.button(key="pin").click().run()
+    app.button(key="pin-recovered-95").click().run()
+    assert not app.exception and app.button(key="pin-recovered-95").disabled
+    pins = [from_pin(one) for one in from_query(dict(app.query_params))[0].pins]
+    assert [one.subject for one in pins] == ["digits_mlp", came_of.name(run.recipe)]
+    app.switch_page(COMPARE).run()
+    assert not app.exception, app.exception
+    said = " ".join(one.value for one in app.markdown)
+    assert "recovered at 95%, 20 steps" in said and "is not compared" not in told(app)
+    app.switch_page(SLIDER).run()
+    app.button(key="open-recovered-95").click().run()
+    assert not app.exception, app.exception
+    name = came_of.name(run.recipe)
+    assert from_query(dict(app.query_params))[0].subject == name
+    figures = {metric.label: metric.value for metric in app.metric}
+    assert figures["sparsity"] == "95%" and figures["accuracy, 500 held-out images"] == as_percent(last["accuracy"])
+    link = dict(app.query_params)
+    app.button(key="undo").click().run()
+    assert app.query_params["m"] == "digits_mlp"
+    again = page(**link)
+    assert {metric.label: metric.value for metric in again.metric} == figures, "its link opens it"
+
+
+def test_a_link_to_a_network_whose_run_is_not_here_is_a_sentence(store):
+    name = came_of.name(Recipe(subject="digits_mlp", amount=0.95, course=COURSE))
+    app = page(m=name, s="95")
+    assert "is not stored here" in told(app) and not app.exception
 
 
 def test_the_whole_curve_enters_five_runs_and_cancel_ends_them(store):
     app = page(m="digits_mlp", s="95")
     app.button(key="recover-open").click().run()
-    app.number_input(key="recover-steps").set_value(20_000).run()
+    app.number_input(key="lab-steps").set_value(20_000).run()
     app.button(key="recover-curve").click().run()
     entered = [one.recipe for one in store.past("recover")]
     assert sorted(one.amount for one in entered) == [*recover.WHOLE] and {one.course.steps for one in entered} == {20_000}

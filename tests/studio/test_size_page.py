@@ -72,14 +72,24 @@ def test_a_model_without_training_data_is_told_so(monkeypatch):
     assert "no training data here" in told(app) and len(app.get("plotly_chart")) == 4
 
 
-def test_a_model_without_filters_is_refused_in_a_sentence():
+def test_a_model_without_filters_is_set_up_for_the_units_that_it_has():
     app = page(m="digits_mlp")
     assert "These runs are of" in told(app)
     app.button(key="own-model").click().run()
-    assert not app.exception and app.warning and "filter" in " ".join(one.value for one in app.warning)
+    assert not app.exception and not app.warning
+    assert linked(app, "g") == "neuron" and "neurons removed" in [one.label for one in app.selectbox]
+    assert app.button(key="run-live").label == "Run live"
 
 
 def test_the_slider_opens_the_same_cut_without_a_course():
     app = page()
     app.button(key="to-slider").click().run()
     assert not app.exception and linked(app, "s") == "75" and "run" not in app.query_params
+
+
+def test_a_model_without_filters_loses_what_it_has():
+    default = asked.opens_with("size")
+    assert default.granularity == "filter"
+    moved = asked.on(default, "digits_mlp")
+    assert (moved.subject, moved.granularity) == ("digits_mlp", "neuron") and not asked.impossible(moved)
+    assert asked.on(default, "digits_resnet").granularity == "filter" and asked.on(default, default.subject) is default

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pruneviz import came_of
 from pruneviz.engine import evaluate
 from pruneviz.engine.export.removal import Step
 from pruneviz.engine.structure import surgery
@@ -84,6 +85,8 @@ def named(recipe: Recipe) -> Recipe:
 
 def bare(name: str) -> str:
     """The last part of a subject's name, which may be a path."""
+    if (run := came_of.run(name)) is not None:
+        return came_of.name(dataclasses.replace(run, subject=bare(run.subject)))
     path = Path(name)
     return (path.parent.name if path.suffix == ".toml" else path.name) or name
 

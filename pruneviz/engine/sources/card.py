@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pruneviz.engine import footprint, prunable, tasks
 from pruneviz.engine.export import toml
@@ -85,7 +85,7 @@ def from_table(
         calibration=table["data"].get("calibration", "training"),
         sha256=filled.sha256,
         data_sha256=found.sha256,
-        nonfinite=_nonfinite(filled.network),
+        nonfinite=prunable.nonfinite(filled.network),
         origin=Origin(table, str(card.folder), steps, (*filled.words, *found.notes)),
         metric=table.get("metric", ""),
     )
@@ -171,14 +171,6 @@ def _usual(card: Card) -> tuple[str, ...]:
         offers = shelf.find(source).weights(name) if source == "torchvision" else ()
         found = offers[-1].classes if offers else ()
     return found if wanted.get("arguments", {}).get("num_classes", len(found)) == len(found) else ()
-
-
-def _nonfinite(network: nn.Module) -> tuple[tuple[str, int], ...]:
-    """(name, how many) of every parameter or buffer that holds NaN or infinities."""
-    counts = (
-        (name, int((~tensor.isfinite()).sum())) for name, tensor in (*network.named_parameters(), *network.named_buffers())
-    )
-    return tuple((name, count) for name, count in counts if count)
 
 
 def _classes(given: list[str] | str | None, folder: Path, limits: gate.Limits) -> tuple[str, ...] | None:

@@ -8,7 +8,7 @@ from pruneviz.candidates import LETTERS, LIVE
 from pruneviz.query import from_pin, to_pin
 from pruneviz.recipe import LOOKS, PINS, Recipe
 from pruneviz.studio.bench.history import OF_DATA
-from pruneviz.studio.bench.session import change, commit, recipe_now, say, why_not
+from pruneviz.studio.bench.session import change, commit, measured, recipe_now, say, why_not
 
 OF_LAYERS = ("layer", "pick", "guess")
 """What is looked at, and means nothing where other layers or units are pruned."""
@@ -21,7 +21,7 @@ def pins() -> list[Recipe]:
 
 def as_pin() -> str:
     """The live setting as it would be pinned."""
-    return to_pin(recipe_now())
+    return to_pin(measured(recipe_now()))
 
 
 def pinned() -> bool:
@@ -29,13 +29,14 @@ def pinned() -> bool:
     return as_pin() in recipe_now().pins
 
 
-def pin() -> None:
-    """Pins the setting as it is now; the first that is pinned is the baseline. Undo takes it back."""
+def pin(other: Recipe | None = None) -> None:
+    """Pins the setting as it is now, or another; the first that is pinned is the baseline. Undo takes it back."""
     now = recipe_now()
+    wanted = as_pin() if other is None else to_pin(other)
     if len(now.pins) >= PINS:
         say(f"{PINS} settings are pinned, and there is no room for more: take one away on the page Compare.")
-    elif not pinned():
-        change(pins=(*now.pins, to_pin(now)))
+    elif wanted not in now.pins:
+        change(pins=(*now.pins, wanted))
 
 
 def unpin(at: int) -> None:
@@ -60,7 +61,8 @@ def return_to(at: int) -> None:
         return
     same_model = found.subject == now.subject
     lost = {*(() if same_model else OF_DATA), *(() if same_model and found.granularity == now.granularity else OF_LAYERS)}
-    recipe = replace(found, **{name: getattr(now, name) for name in LOOKS if name not in lost})
+    course = now.course if same_model else found.course
+    recipe = replace(found, course=course, **{name: getattr(now, name) for name in LOOKS if name not in lost})
     commit(recipe, why_not(recipe))
 
 

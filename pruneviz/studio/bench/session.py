@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from pruneviz.course import Course
 from pruneviz.query import SHORT, from_query, to_query
 from pruneviz.recipe import LOOKS, Recipe
 from pruneviz.studio.bench.history import History
@@ -179,8 +180,8 @@ def asked(what: str, of: Any = None) -> bool:
 
 
 def measured(recipe: Recipe) -> Recipe:
-    """The Recipe as far as measured numbers depend on it."""
-    return replace(recipe, **{name: getattr(Recipe(), name) for name in LOOKS})
+    """The Recipe as far as measured numbers depend on it: what a lab would train changes none of them."""
+    return replace(recipe, course=Course(), **{name: getattr(Recipe(), name) for name in LOOKS})
 
 
 _CHECKS: dict[str, Callable[[Recipe], str | None]] = {}

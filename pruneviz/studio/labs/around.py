@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import streamlit as st
 
+from pruneviz import came_of
 from pruneviz.charts.chart import Chart, as_percent
 from pruneviz.course import Course
 from pruneviz.recipe import Recipe
@@ -41,13 +42,28 @@ def often_said(said: str, reported: str, source: str) -> None:
     st.markdown(f"**Often said:** {said}  \n**The paper reports:** {reported}", help=source)
 
 
-def to_slider(recipe: Recipe) -> None:
-    """Opens the model as it is before any training at the same sparsity, under the same criterion."""
-    label = f"Open {as_percent(recipe.amount)} in the slider"
-    said = "The slider shows what the same cut costs the trained model at once, without any training after it."
-    if st.button(label, key="to-slider", help=said):
-        after = at_home(replace(recipe, course=Course()))
-        trouble = bench.why_not(after)
-        bench.commit(after, trouble)
-        if not trouble:
-            st.switch_page(SLIDER)
+def to_slider(recipe: Recipe, came: Traced | None = None) -> None:
+    """Opens the model as it is before any training at the same sparsity, under the same criterion; and, where this visitor's
+    store has it, the network that came of the run."""
+    with st.container(horizontal=True, gap="small", key="to-slider-row"):
+        label = f"Open {as_percent(recipe.amount)} in the slider"
+        said = "The slider shows what the same cut costs the trained model at once, without any training after it."
+        if st.button(label, key="to-slider", help=said):
+            _open(replace(recipe, course=Course()))
+        if came is not None and came.done and not came.shipped:
+            said = "The network that came of this run, as a model of its own: to look at, to prune further, to export."
+            if st.button("Open what came of the run", key="to-network", help=said):
+                _open(network(came))
+
+
+def network(run: Traced) -> Recipe:
+    """The Recipe that shows the network as it came of a run that is done and kept."""
+    return came_of.opened(run.recipe, float(run.last("sparsity") or 0.0))
+
+
+def _open(recipe: Recipe) -> None:
+    after = at_home(recipe)
+    trouble = bench.why_not(after)
+    bench.commit(after, trouble)
+    if not trouble:
+        st.switch_page(SLIDER)

@@ -9,11 +9,13 @@ import streamlit as st
 
 from pruneviz import plain, shipped_runs
 from pruneviz.recipe import LOOKS, Recipe
-from pruneviz.studio import bench, catalogue, kitchen
+from pruneviz.studio import bench, catalogue, kitchen, titles
 from pruneviz.studio.bench.history import OF_DATA
 from pruneviz.studio.bench.pins import OF_LAYERS
 from pruneviz.studio.labs import allowed
 
+UNITS = ("filter", "neuron", "head")
+"""What a lab removes of a model that does not have the units that it opens with: the first of these that there are."""
 LARGEST = 300_000
 """Weights: a model that has more is not trained on a page."""
 
@@ -46,7 +48,7 @@ def asked(lab: str) -> Asked:
         return Asked(lab, wanted, chosen)
     there = default.subject if default.subject in told_of else told_of[0]
     word = f"These runs are of {name_of(there)}. Nobody ran this lab on {name_of(now.subject)} yet."
-    return Asked(lab, on(default, there), chosen, word, own=wanted)
+    return Asked(lab, on(default, there), chosen, word, own=_possible(wanted))
 
 
 def opens_with(lab: str) -> Recipe:
@@ -57,10 +59,20 @@ def opens_with(lab: str) -> Recipe:
 
 
 def on(recipe: Recipe, subject: str) -> Recipe:
-    """A lab's Recipe on a model: what it says of layers is said of its own model's."""
+    """A lab's Recipe on a model: what it says of layers is said of its own model's, and units that this one does not have
+    are those that it has, or weights."""
     if subject == recipe.subject:
         return recipe
-    return replace(recipe, subject=subject, spared=(), overrides=(), gone=(), back=())
+    moved = replace(recipe, subject=subject, spared=(), overrides=(), gone=(), back=())
+    has = kitchen.offers(moved)
+    fits = moved.granularity not in catalogue.UNITS or moved.granularity in has
+    return moved if fits else replace(moved, granularity=next((one for one in has if one in UNITS), "weight"))
+
+
+def _possible(recipe: Recipe) -> Recipe | None:
+    """A lab's Recipe as its model can answer it: where it has no filters, say, its neurons go. None where it never can."""
+    ways = [recipe, *([replace(recipe, granularity="neuron")] if recipe.granularity in catalogue.UNITS else [])]
+    return next((one for one in ways if kitchen.trouble(one) is None), None)
 
 
 def untrainable(subject: str) -> str:
@@ -96,7 +108,7 @@ def impossible(recipe: Recipe) -> str:
 
 def name_of(subject: str) -> str:
     """A model's title, fit for a sentence."""
-    return plain.markdown(catalogue.subjects().get(subject, subject), 128)
+    return plain.markdown(titles.title(subject), 128)
 
 
 def at_home(recipe: Recipe) -> Recipe:
@@ -113,7 +125,7 @@ def explain(here: Asked) -> None:
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="which-model"):
         st.caption(here.word, width="content")
         if here.own is not None:
-            label = f"Set it up for {catalogue.subjects().get(here.own.subject, here.own.subject)}"
+            label = f"Set it up for {titles.title(here.own.subject)}"
             st.button(label, key="own-model", on_click=_take, args=(here.own,))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pruneviz import came_of
 from pruneviz.recipe import Recipe
 from pruneviz.studio import admission, catalogue, house_rules, kitchen, library, orders, visitor
 from pruneviz.studio.labs import allowed
@@ -103,7 +104,8 @@ def _traced(key: str, _moments: int, _state: str, _step: int) -> Traced:
 def _known(run: Run) -> bool:
     """Whether a run is of a model that everybody has, or of one that this visitor brought."""
     name = run.recipe.subject
-    return name in catalogue.subjects() if not library.is_own(name) else admission.trouble(run.recipe) is None
+    listed = not library.is_own(name) and came_of.run(name) is None
+    return name in catalogue.subjects() if listed else admission.trouble(run.recipe) is None
 
 
 @st.cache_resource(scope="session", show_spinner=False, on_release=lambda me: office().gone(me))

@@ -12,7 +12,8 @@ from pruneviz.charts.chart import as_percent
 from pruneviz.course import Course
 from pruneviz.recipe import Recipe
 from pruneviz.studio import bench, catalogue, kitchen
-from pruneviz.studio.labs import live, office, recovered
+from pruneviz.studio.labs import fields, live, office, recovered
+from pruneviz.studio.labs.asked import Asked
 from pruneviz.traced import Traced
 
 WAYS = {
@@ -22,8 +23,12 @@ WAYS = {
 RATES = (1e-4, 3e-4, 1e-3, 3e-3)
 WHOLE = (0.5, 0.7, 0.8, 0.9, 0.95)
 """The amounts of a whole curve."""
-TEACHER = 0.5
-"""How much of the loss is the dense network's word, where it teaches."""
+TEACHERS = {0.0: "the labels", 0.5: "the dense network too"}
+"""How much of the loss is the dense network's word, and how a menu says it."""
+MOST = 20_000
+"""Steps."""
+OFFERED = Course(lab=recovered.LAB, method="fine-tune", steps=200, rate=1e-3, annealing="cosine")
+"""What is offered before anything is chosen."""
 
 
 def panel(recipe: Recipe) -> None:
@@ -33,14 +38,32 @@ def panel(recipe: Recipe) -> None:
     if trouble:
         st.info(trouble)
         return
-    course = _choices(recipe)
-    known = recovered.runs(recipe)
+    here = _here(recipe)
+    _choices(here)
+    course, known = _run_of(here.recipe.course), recovered.runs(recipe)
     going = [run for run in known if run.state in office.RUNNING and not office.watch(run.key).idle]
     if going:
         _going(going)
     else:
         _offer(replace(recipe, course=course), known)
-    recovered.results(known)
+    recovered.results(recovered.shown(known, course if recipe.course.lab == recovered.LAB else None))
+
+
+def _here(recipe: Recipe) -> Asked:
+    """What is chosen: the visitor's course where it is a recovery, else what is offered; a way that this model or this cut
+    does not have is none."""
+    chosen, ways = recipe.course.lab == recovered.LAB, _ways(recipe)
+    course = recipe.course if chosen else OFFERED
+    course = course if course.method in ways else replace(course, method=ways[0])
+    return Asked(recovered.LAB, replace(recipe, course=course), chosen)
+
+
+def _run_of(course: Course) -> Course:
+    """The course that is run: with twenty moments, and of what its way does not use nothing, so that equal runs are one."""
+    looks = {"steps": course.steps, "every": max(1, course.steps // 20), "threads": course.threads}
+    if course.method == "batchnorm":
+        return Course(lab=recovered.LAB, method=course.method, batch=course.batch, **looks)
+    return replace(course, **looks)
 
 
 def impossible(recipe: Recipe) -> str:
@@ -56,20 +79,15 @@ def impossible(recipe: Recipe) -> str:
     return ""
 
 
-def _choices(recipe: Recipe) -> Course:
+def _choices(here: Asked) -> None:
     """Which way, how long, how fast, and whether the dense network teaches."""
+    method = here.recipe.course.method
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="recover-choices"):
-        way = st.segmented_control(
-            "way", _ways(recipe), format_func=WAYS.get, default="fine-tune", key="recover-way", required=True
-        )
-        unit = "batches" if way == "batchnorm" else "steps"
-        steps = int(st.number_input(unit, 1, 20_000, 200, 50, key="recover-steps", width=130))
-        if way == "batchnorm":
-            return Course(lab=recovered.LAB, method=way, steps=steps, every=max(1, steps // 20))
-        rate = st.selectbox("learning rate", RATES, RATES.index(1e-3), "{:g}".format, key="recover-rate", width=130)
-        taught = st.toggle("taught by the dense network", key="recover-distil")
-    how = {"rate": rate, "annealing": "cosine", "distil": TEACHER if taught else 0.0}
-    return Course(lab=recovered.LAB, method=way, steps=steps, every=max(1, steps // 20), **how)
+        fields.choose(here, "way", "method", _ways(here.recipe), WAYS.get)
+        fields.number(here, "batches" if method == "batchnorm" else "steps", "steps", 1, MOST, step=50, width=130)
+        if method != "batchnorm":
+            fields.select(here, "learning rate", "rate", RATES, "{:g}".format, width=130)
+            fields.choose(here, "teacher", "distil", TEACHERS, TEACHERS.get)
 
 
 def _ways(recipe: Recipe) -> list[str]:

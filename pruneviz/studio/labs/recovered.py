@@ -10,27 +10,33 @@ import streamlit as st
 from pruneviz import plain
 from pruneviz.charts.chart import as_percent, number
 from pruneviz.course import Course
+from pruneviz.query import to_pin
 from pruneviz.recipe import Recipe
 from pruneviz.report import wilson
-from pruneviz.studio import kitchen, show
-from pruneviz.studio.labs import found, live
+from pruneviz.studio import bench, kitchen, show
+from pruneviz.studio.labs import around, found, live
+from pruneviz.studio.labs.asked import at_home
 from pruneviz.studio.scrubber import Line
 from pruneviz.traced import Traced
 
 LAB = "recover"
+OPEN = "The recovered network as a model of its own: to look at, to prune further, to export. Undo leads back."
+PIN = "Puts the recovered network beside the others on the page Compare."
 
 
 def line(recipe: Recipe, *, share: bool) -> Line | None:
-    """What came back at each amount, in the way that was recovered last; None where nobody recovered this ranking."""
-    shown = latest([run for run in runs(recipe) if run.done])
-    if not shown:
+    """What came back at each amount, in the way that is chosen, else in that which was recovered last; None where nobody
+    recovered this ranking."""
+    done = [run for run in runs(recipe) if run.done]
+    done = shown(done, recipe.course if recipe.course.lab == LAB else None)
+    if not done:
         return None
     scale = 100 if share else 1
-    values = [scale * _value(run) for run in shown]
-    ends = [wilson(int(run.last("correct")), int(run.last("n"))) for run in shown] if share else None
+    values = [scale * _value(run) for run in done]
+    ends = [wilson(int(run.last("correct")), int(run.last("n"))) for run in done] if share else None
     low, high = ([scale * end[side] for end in ends] if ends else None for side in (0, 1))
-    percents = [100 * run.recipe.amount for run in shown]
-    return Line(percents, values, low, high, f"after recovery ({_way(shown[0].recipe.course)})")
+    percents = [100 * run.recipe.amount for run in done]
+    return Line(percents, values, low, high, f"after recovery ({_way(done[0].recipe.course)})")
 
 
 def runs(recipe: Recipe) -> list[Traced]:
@@ -40,10 +46,18 @@ def runs(recipe: Recipe) -> list[Traced]:
     return [run for run in known if _ranking(run.recipe) == wanted]
 
 
-def latest(known: Sequence[Traced]) -> list[Traced]:
-    """Those that were recovered in the same way as the last one, by amount."""
-    same = [run for run in known if run.recipe.course == known[0].recipe.course]
+def shown(known: Sequence[Traced], chosen: Course | None) -> list[Traced]:
+    """Those that were recovered in the way that is chosen, by amount; where none was, or none is chosen, in the last way."""
+    same = [run for run in known if chosen is not None and _alike(run.recipe.course, chosen)]
+    same = same or [run for run in known if run.recipe.course == known[0].recipe.course]
     return sorted(same, key=lambda run: run.recipe.amount)
+
+
+def _alike(one: Course, other: Course) -> bool:
+    """Whether two courses recover in the same way, however often one looks at it."""
+    if "batchnorm" in (one.method, other.method):
+        return (one.method, one.steps, one.batch) == (other.method, other.steps, other.batch)
+    return replace(one, every=other.every) == other
 
 
 def told(run: Traced) -> str:
@@ -64,15 +78,14 @@ def told(run: Traced) -> str:
 
 
 def results(known: Sequence[Traced]) -> None:
-    """What the recoveries in the way that was tried last brought, a sentence each, with their bill."""
-    shown = latest(known)
-    for run in shown:
+    """What these recoveries brought, a sentence each and what can be done with it, and their bill."""
+    for run in known:
         if run.done:
-            st.markdown(told(run))
+            _result(run)
         elif run.state in ("failed", "cancelled", "paused"):
             why = f": {plain.markdown(run.trouble, 200)}" if run.trouble else ""
             st.caption(f"At {as_percent(run.recipe.amount)} the recovery {live.WORDS[run.state]}{why}.")
-    done = [run for run in shown if run.done]
+    done = [run for run in known if run.done]
     if not done:
         return
     n, bill = int(done[0].last("n")), sum(run.step for run in done)
@@ -83,6 +96,23 @@ def results(known: Sequence[Traced]) -> None:
     header = ("removed", "right after the cut", "recovered", "gain", "95% from", "to")
     with st.expander("View as table", key="recover-table"):
         st.markdown(show.lines([header, *map(_row, done)]))
+
+
+def _result(run: Traced) -> None:
+    """What one brought. Its network is a model like any other: it can be opened, and pinned beside what it came from."""
+    at = f"{100 * run.recipe.amount:g}"
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key=f"recovered-{at}"):
+        st.markdown(told(run), width="stretch")
+        if not run.shipped:
+            opened = around.network(run)
+            st.button("Open", key=f"open-recovered-{at}", on_click=_open, args=(opened,), help=OPEN)
+            pinned = to_pin(opened) in bench.recipe_now().pins
+            st.button("Pin", key=f"pin-recovered-{at}", on_click=bench.pin, args=(opened,), disabled=pinned, help=PIN)
+
+
+def _open(recipe: Recipe) -> None:
+    after = at_home(recipe)
+    bench.commit(after, bench.why_not(after))
 
 
 def _row(run: Traced) -> tuple[str, ...]:

@@ -22,11 +22,10 @@ from pruneviz.studio import (
     catalogue,
     curves,
     kitchen,
-    library,
     made_with,
     reality,
     stage,
-    visitor,
+    titles,
 )
 from pruneviz.studio.reality import Measuring
 from pruneviz.truths import Truth
@@ -75,7 +74,7 @@ def _named(recipe: Recipe) -> dict[str, str]:
     """The names of what was chosen, as the screen says them."""
     scopes = catalogue.scopes(recipe.granularity)
     return {
-        "model": (catalogue.subjects() | library.listed(visitor.name())).get(recipe.subject, recipe.subject),
+        "model": titles.title(recipe.subject),
         "criterion": catalogue.criteria()[recipe.criterion].name,
         "scope": scopes[recipe.scope].name if recipe.scope in scopes else "",
         "many": catalogue.kind(recipe.granularity).many,

@@ -4,7 +4,10 @@ A lab file has a docstring (its first line is what it asks), `title`, `default` 
 verbs. `planned(subject, recipe) -> int` is its bill: the training steps of all its stages. `run(subject, recipe, memory) ->
 Iterator[Moment]` trains private networks and hands out moments; everything that the rest depends on is in the memory at
 every moment, so that a run goes on, to the bit, where its process ended. When it is done, the network that came of it lies
-in the memory below `RESULT` (`conclude`), and `concluded` reads it back.
+in the memory below `RESULT` (`conclude`), and `came_of` makes a subject of it again.
+
+Two more verbs where what is usual does not fit: `rebuilt(subject, recipe, state) -> nn.Module` for a network that is not of
+the subject's own shapes, and `judged_on(subject, recipe) -> Subject` where it was trained for other data.
 
 A lab knows no screen, no thread and no file. It raises ValueError, one sentence, where a subject does not fit it.
 """
@@ -22,11 +25,22 @@ from types import ModuleType
 from torch import Tensor, nn
 
 from pruneviz.engine.subject import Subject
+from pruneviz.engine.training import private
 from pruneviz.engine.training.memory import Memory
 from pruneviz.moment import Moment
 from pruneviz.recipe import Recipe
 
 RESULT = "result"
+
+
+def _rebuilt(subject: Subject, _recipe: Recipe, state: Mapping[str, Tensor]) -> nn.Module:
+    network = private.trained(subject)
+    network.load_state_dict(state)
+    return network.eval().requires_grad_(False)
+
+
+def _judged_on(subject: Subject, _recipe: Recipe) -> Subject:
+    return subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +53,8 @@ class Lab:
     default: Recipe
     planned: Callable[[Subject, Recipe], int]
     run: Callable[[Subject, Recipe, Memory], Iterator[Moment]]
+    rebuilt: Callable[[Subject, Recipe, Mapping[str, Tensor]], nn.Module] = _rebuilt
+    judged_on: Callable[[Subject, Recipe], Subject] = _judged_on
 
 
 @cache
@@ -76,6 +92,14 @@ def concluded(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[st
     return memory.under(f"{RESULT}/network"), memory.under(f"{RESULT}/kept")
 
 
+def came_of(subject: Subject, recipe: Recipe, tensors: Mapping[str, Tensor]) -> Subject:
+    """The subject around the network that came of its run, on the data that it was trained for. All else, the layers too,
+    is still said of the subject's own network."""
+    lab, state = find(recipe.course.lab), concluded(tensors)[0]
+    return private.around(lab.judged_on(subject, recipe), lab.rebuilt(subject, recipe, state))
+
+
 def _lab(key: str, module: ModuleType) -> Lab:
     text = inspect.getdoc(module) or ""
-    return Lab(key, module.title, text, module.default, module.planned, module.run)
+    rebuilt, judged_on = getattr(module, "rebuilt", _rebuilt), getattr(module, "judged_on", _judged_on)
+    return Lab(key, module.title, text, module.default, module.planned, module.run, rebuilt, judged_on)

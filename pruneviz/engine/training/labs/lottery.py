@@ -83,6 +83,11 @@ def run(subject: Subject, recipe: Recipe, memory: Memory) -> Iterator[Moment]:
     conclude(memory, network, hunt.mask(recipe.course.rounds))
 
 
+def judged_on(subject: Subject, recipe: Recipe) -> Subject:
+    """The task that the ticket was found on."""
+    return second.tasks(subject, recipe.course.second)[0] if recipe.course.second else subject
+
+
 def _legs(course: Course) -> list[_Leg]:
     """All trainings, in order. In round 0 nothing is pruned: there is nothing yet to control."""
     there, controls = [TRANSFER] * bool(course.second), dict.fromkeys(filter(None, course.control.split(",")))

@@ -70,6 +70,11 @@ def run(subject: Subject, recipe: Recipe, memory: Memory) -> Iterator[Moment]:
     conclude(memory, tuning.shown, tuning.masked.stays)
 
 
+def judged_on(subject: Subject, recipe: Recipe) -> Subject:
+    """The second task: what the network was tuned for."""
+    return second.tasks(subject, recipe.course.second)[1]
+
+
 class _Tuning:
     """The second task: a network, its scores, and the mask that they make of the step that they are at."""
 

@@ -1,0 +1,80 @@
+"""Came of: the name of a network that came of a run, «run:» and the run's Recipe. Who has the name knows how it was made.
+
+The name says all that decides the run, so it needs no list: where the run is stored the network is at hand, elsewhere the
+same run makes it again. Strings only; what lies behind a name is `runs/trained`'s business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pruneviz.query import RUN, run_of, to_pin
+from pruneviz.recipe import Recipe
+
+_AT = "@"
+"""What stands between a run and the place where the model that it started from lies: no Recipe's text has one."""
+_PRUNES = {"schedule": "pruned step by step", "lottery": "a lottery ticket", "movement": "pruned while it was tuned"}
+_PRUNES |= {"initial": "pruned before training", "size": "as small from the start", "recover": "recovered"}
+_WAYS = {"batchnorm": "BatchNorm counted anew"}
+
+
+def name(run: Recipe) -> str:
+    """The name of the network that comes of this Recipe's run."""
+    if not run.course.lab:
+        raise ValueError("this recipe trains nothing: its course names no lab, as in run=lottery~rounds:8")
+    return RUN + to_pin(run)
+
+
+def run(subject: str) -> Recipe | None:
+    """The Recipe of the run that a network of this name came of; None where it is another model's name."""
+    return run_of(subject)
+
+
+def root(subject: str) -> str:
+    """The model that was there before any run: the one that all began with."""
+    while (recipe := run(subject)) is not None:
+        subject = recipe.subject
+    return subject
+
+
+def words(run: Recipe) -> str:
+    """What was done to the model, for its title: «recovered at 70%, 200 steps»."""
+    course, percent = run.course, f"{100 * run.amount:.4g}%"
+    if course.lab == "regularise":
+        return f"trained with {'no penalty' if course.penalty == 'none' else course.penalty.upper()}"
+    said = _WAYS.get(course.method) or _PRUNES.get(course.lab, course.lab)
+    if course.lab == "lottery":
+        many = f"{course.rounds} round{'s' if course.rounds > 1 else ''} of {percent}"
+        return f"{said}, {many}{_seed(run)}"
+    steps = f", {course.steps:,} {'batches' if course.method == 'batchnorm' else 'steps'}"
+    taught = ", taught" if course.distil else ""
+    return f"{said} at {percent}{steps}{taught}{_seed(run)}"
+
+
+def opened(run: Recipe, sparsity: float) -> Recipe:
+    """The Recipe that shows the network as it came of the run: what its run set to zero is what is removed.
+
+    Zeros rank first by magnitude, so of weights it is their share, `sparsity`; of units what the run took; and where the
+    run cut units out, nothing is left to remove.
+    """
+    network = Recipe(subject=name(run), amount=0.0)
+    if run.course.method == "fine-tune-removed" or run.granularity == "layer" or run.course.lab == "size":
+        return network
+    if run.granularity == "weight" or ":" in run.granularity:
+        return replace(network, amount=sparsity)
+    return replace(network, granularity=run.granularity, scope=run.scope, amount=run.amount, floor=run.floor)
+
+
+def at(subject: str, place: str) -> str:
+    """Where such a network is to be had: the run, and where the model lies that it started from."""
+    return f"{subject}{_AT}{place}"
+
+
+def parts(place: str) -> tuple[str, str] | None:
+    """The two of them; None where this is no such place."""
+    subject, mark, lies = place.partition(_AT)
+    return (subject, lies) if mark and run(subject) is not None else None
+
+
+def _seed(run: Recipe) -> str:
+    return f", seed {run.seed}" if run.seed else ""
