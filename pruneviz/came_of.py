@@ -37,6 +37,12 @@ def root(subject: str) -> str:
     return subject
 
 
+def all_words(subject: str) -> str:
+    """What all its runs did to a model, the first one first; empty where it came of none."""
+    recipe = run(subject)
+    return "" if recipe is None else ", ".join(filter(None, (all_words(recipe.subject), words(recipe))))
+
+
 def words(run: Recipe) -> str:
     """What was done to the model, for its title: «recovered at 70%, 200 steps»."""
     course, percent = run.course, f"{100 * run.amount:.4g}%"

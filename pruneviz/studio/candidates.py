@@ -6,13 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pruneviz import findings
+from pruneviz import came_of, findings
 from pruneviz.candidates import LETTERS, LIVE, Candidate, Paired, cost, paired, same_samples, surely
 from pruneviz.charts.candidate_words import points_between
 from pruneviz.recipe import Recipe
 from pruneviz.report import Report
 from pruneviz.studio import bench, catalogue, choices, kitchen, library, orders, reality, titles, visitor
 from pruneviz.truths import SMALLER, ZEROS, Spread
+
+TRAINED, ITSELF = 1, "as it is"
+"""Where in a way stands what a run did to the model, and what is said there, beside others, of one that no run changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +96,8 @@ def way(recipe: Recipe) -> tuple[str, ...]:
     criterion = f"{_named(catalogue.criteria(), recipe.criterion)}{pooled}"
     compared = "" if ":" in recipe.granularity else _named(catalogue.scopes(recipe.granularity), recipe.scope)
     return (
-        titles.title(recipe.subject), f"{kind.name}", criterion, compared, findings.percent(recipe.amount),
-        _by_hand(recipe), _looked_at(recipe),
+        titles.title(came_of.root(recipe.subject)), came_of.all_words(recipe.subject), f"{kind.name}", criterion, compared,
+        findings.percent(recipe.amount), _by_hand(recipe), _looked_at(recipe),
     )  # fmt: skip
 
 
@@ -106,6 +109,8 @@ def _named(offered: Mapping[str, Any], key: str) -> str:
 def told_apart(known: Sequence[Candidate]) -> dict[str, tuple[str, ...]]:
     """How each was made, by its letter. Where words cannot tell two apart (each has layers of its own, say), letters do."""
     ways = {one.letter: way(one.recipe) for one in known}
+    if any(made[TRAINED] for made in ways.values()):
+        ways = {key: (*made[:TRAINED], made[TRAINED] or ITSELF, *made[TRAINED + 1 :]) for key, made in ways.items()}
     alike = [letter for letter, one in ways.items() if list(ways.values()).count(one) > 1]
     return {letter: (*one, f"as in {letter}" if letter in alike else "") for letter, one in ways.items()}
 
@@ -135,7 +140,7 @@ def _looked_at(recipe: Recipe) -> str:
 def setting(recipe: Recipe, *, beside: Recipe | None = None) -> str:
     """A setting in one line; without the model where it is the same as `beside`'s."""
     said = way(recipe)
-    return " · ".join(filter(None, said[1:] if beside is not None and beside.subject == recipe.subject else said))
+    return " · ".join(filter(None, said[2:] if beside is not None and beside.subject == recipe.subject else said))
 
 
 def sentence(live: Candidate, first: Candidate) -> str:

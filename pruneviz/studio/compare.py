@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pruneviz import plain
+from pruneviz import came_of, plain
 from pruneviz.candidates import COSTS, Candidate, apart, cost, layers, paired, shared
 from pruneviz.charts import candidate_words as words
 from pruneviz.charts import compare as charts
@@ -87,8 +87,10 @@ def _made(known: Sequence[Candidate], by: str) -> None:
 def _explained(same: Sequence[Candidate], by: str) -> str:
     score = same[0].report.score
     metric = f"{score.metric[:1].upper()}{score.metric[1:]}"
+    ran = any(came_of.run(one.recipe.subject) for one in same)
+    how = "each cut at once; what a run trained before says so" if ran else "one shot, no fine-tuning"
     said = (
-        f"{metric} on the same {score.n:,} held-out {score.noun}, with 95% intervals; one shot, no fine-tuning. Where two "
+        f"{metric} on the same {score.n:,} held-out {score.noun}, with 95% intervals; {how}. Where two "
         "intervals overlap, the table below still compares sample by sample. Click a mark to select it."
     )
     if by == "ms":

@@ -158,4 +158,4 @@ def test_the_baseline_lies_on_the_axis_that_counts_what_it_prunes():
     share = pinned_curve._share
     assert share(A, 0.9, 0.9, MLP) == 0.9 and share(replace(A, granularity="filter"), 0.5, 0.7, MLP) == 0.7
     assert share(A, 0.9, 0.9, replace(MLP, granularity="neuron")) is None
-    assert candidates.way(MLP)[1:5] == ("weights", "magnitude", "globally", "80%")
+    assert candidates.way(MLP)[2:6] == ("weights", "magnitude", "globally", "80%")

@@ -129,7 +129,7 @@ def test_what_was_recovered_is_a_model_to_open_a_point_in_compare_and_undone(sto
     app.switch_page(COMPARE).run()
     assert not app.exception, app.exception
     said = " ".join(one.value for one in app.markdown)
-    assert "recovered at 95%, 20 steps" in said and "is not compared" not in told(app)
+    assert "recovered at 95%, 20 steps" in said and "as it is" in said and "each cut at once" in told(app) and "is not compared" not in told(app)
     app.switch_page(SLIDER).run()
     app.button(key="open-recovered-95").click().run()
     assert not app.exception, app.exception

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -12,6 +13,9 @@ from pruneviz.studio import bench, kitchen, larder
 from pruneviz.studio.labs import found, office
 from pruneviz.studio.labs.asked import Asked, at_home
 from pruneviz.traced import Traced
+
+if TYPE_CHECKING:
+    from pruneviz.runs.store.records import Run
 
 POLL = 1.0
 """Seconds between two looks at a run that goes on."""
@@ -44,9 +48,26 @@ def panel(here: Asked) -> None:
         return
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="live"):
         label, recipe = _offered(here.recipe, run)
-        st.button(label, key="run-live", on_click=_start, args=(recipe,))
-        st.caption(f"{_bill(here.recipe, steps)} {_there(run)}", width="content")
+        if _interrupted(run):
+            st.progress(min(1.0, run.step / max(1, run.of)), _left_off(run, steps), width="stretch")
+            st.button(label, key="run-live", on_click=_start, args=(recipe,), type="primary")
+        else:
+            st.button(label, key="run-live", on_click=_start, args=(recipe,))
+            st.caption(f"{_bill(here.recipe, steps)} {_there(run)}", width="content")
     _past(here)
+
+
+def _interrupted(run: Traced | None) -> bool:
+    """Whether a run that nobody performs was left before its end: the server went, say. A visitor's cancelling is none."""
+    return run is not None and run.state in ("paused", *office.RUNNING)
+
+
+def _left_off(run: Traced, steps: int) -> str:
+    """How far an interrupted run came, how long the rest takes, and why it was interrupted, where that is known."""
+    of = run.of or steps
+    left = f"the rest takes about {duration((of - run.step) * pace(run.recipe))} on one core here"
+    why = f" ({plain.markdown(run.trouble, 300)})" if run.trouble else ""
+    return f"Interrupted after {run.step:,} of {of:,} training steps{why}; {left}"
 
 
 def _offered(recipe: Recipe, run: Traced | None) -> tuple[str, Recipe]:
@@ -73,13 +94,14 @@ def _start(recipe: Recipe) -> None:
 
 @st.fragment(run_every=POLL)
 def _going(run: Traced) -> None:
-    """How far a run is. When it has come further, the page is drawn anew: its curves have grown."""
+    """How far a run is. When it has come further, the page is drawn anew: its curves have grown; and so it is when whoever
+    performed it is gone."""
     watched = office.watch(run.key)
     now = watched.run
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="going"):
         st.progress(min(1.0, now.step / max(1, now.of)), _how_far(watched), width="stretch")
         st.button("Cancel", key="cancel-run", on_click=office.cancel, args=(run.key,))
-    if (now.step, now.state) != (run.step, run.state) and not bench.covered():
+    if ((now.step, now.state) != (run.step, run.state) or watched.idle) and not bench.covered():
         st.rerun()
 
 
@@ -100,10 +122,16 @@ def _past(here: Asked) -> None:
             with st.container(horizontal=True, gap="small", vertical_alignment="center"):
                 trouble = f": {plain.markdown(run.trouble, 200)}" if run.trouble else ""
                 st.caption(
-                    f"{plain.markdown(run.title, 100)}, seed {run.recipe.seed}: {WORDS[run.state]}, "
+                    f"{plain.markdown(run.title, 100)}, seed {run.recipe.seed}: {_stands(run)}, "
                     f"{run.step:,} of {run.of:,} steps{trouble}"
                 )
                 st.button("Show", key=f"show-{run.key[:12]}", on_click=_show, args=(run.recipe,))
+
+
+def _stands(run: Run) -> str:
+    """The state of a run; where the store says that it goes on and nobody performs it, that it was interrupted."""
+    gone = run.state == "paused" or (run.state in office.RUNNING and office.watch(run.key).idle)
+    return "was interrupted" if gone else WORDS[run.state]
 
 
 def _show(recipe: Recipe) -> None:

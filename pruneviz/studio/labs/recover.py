@@ -101,8 +101,8 @@ def _ways(recipe: Recipe) -> list[str]:
 def _offer(recipe: Recipe, known: Sequence[Traced]) -> None:
     """The two buttons: this setting, or five amounts at once. What was done already is not done again."""
     curve = [replace(recipe, amount=amount) for amount in WHOLE] if ":" not in recipe.granularity else []
-    done = {(run.recipe.amount, run.recipe.course) for run in known if run.done}
-    left, short = ([one for one in many if (one.amount, one.course) not in done] for many in ([recipe], curve))
+    done = {run.recipe.amount for run in known if run.done and recovered.alike(run.recipe.course, recipe.course)}
+    left, short = ([one for one in many if one.amount not in done] for many in ([recipe], curve))
     try:
         seconds = live.planned(recipe) * live.pace(recipe)
     except ValueError as problem:

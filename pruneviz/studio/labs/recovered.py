@@ -48,12 +48,12 @@ def runs(recipe: Recipe) -> list[Traced]:
 
 def shown(known: Sequence[Traced], chosen: Course | None) -> list[Traced]:
     """Those that were recovered in the way that is chosen, by amount; where none was, or none is chosen, in the last way."""
-    same = [run for run in known if chosen is not None and _alike(run.recipe.course, chosen)]
+    same = [run for run in known if chosen is not None and alike(run.recipe.course, chosen)]
     same = same or [run for run in known if run.recipe.course == known[0].recipe.course]
     return sorted(same, key=lambda run: run.recipe.amount)
 
 
-def _alike(one: Course, other: Course) -> bool:
+def alike(one: Course, other: Course) -> bool:
     """Whether two courses recover in the same way, however often one looks at it."""
     if "batchnorm" in (one.method, other.method):
         return (one.method, one.steps, one.batch) == (other.method, other.steps, other.batch)
