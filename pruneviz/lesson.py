@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pruneviz import lesson_condition
-from pruneviz.lesson_condition import Condition
+from pruneviz.lesson_condition import Condition, Seen
+from pruneviz.lesson_figure import Figure
 from pruneviz.recipe import Recipe
 
 
@@ -17,14 +18,15 @@ class Step:
     done: tuple[Condition, ...]
     page: str = ""
 
-    def holds(self, recipe: Recipe, page: str, timed: bool = False) -> bool:
-        """Whether it is done for a Recipe on a page; `timed` says that its times were measured."""
-        return lesson_condition.all_hold(self.done, recipe, page, timed)
+    def holds(self, recipe: Recipe, seen: Seen) -> bool:
+        """Whether it is done, for a Recipe and what the learner looks at."""
+        return lesson_condition.all_hold(self.done, recipe, seen)
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What is often said, beside what a paper reports, or what is measured here for a Recipe (and perhaps another)."""
+    """What is often said, beside what a paper reports, or what is measured here: for a Recipe (and perhaps another), or by
+    runs that ship with a model, as `figures` by the names that the sentence has for them."""
 
     often: str
     paper: str = ""
@@ -33,6 +35,7 @@ class Claim:
     here: str = ""
     recipe: Recipe | None = None
     other: Recipe | None = None
+    figures: tuple[tuple[str, Figure], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,8 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What the learner is asked, and what the app measures to say who is right."""
+    """What the learner is asked, and what the app measures to say who is right; `figures` are what shipped runs say of it:
+    one number, or two of which the second is held against the first."""
 
     ask: str
     what: str
@@ -54,6 +58,7 @@ class Question:
     first: Recipe | None = None
     then: Recipe | None = None
     after: str = ""
+    figures: tuple[Figure, ...] = ()
 
     def right(self, value: float) -> int:
         """Which choice a measured value makes right: the first whose bound it does not reach, else the last."""

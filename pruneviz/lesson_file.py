@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from pruneviz import lesson_condition
+from pruneviz import lesson_condition, lesson_figure
 from pruneviz.lesson import Choice, Claim, Lesson, Question, Step
 from pruneviz.lesson_fields import FIELD, FIELDS
+from pruneviz.lesson_figure import PLACE, Figure
 from pruneviz.query import from_query
 from pruneviz.recipe import Recipe
 
@@ -23,7 +24,9 @@ LONGEST = 64_000
 STEPS, CLAIMS, CHOICES = 12, 12, 6
 """So many of each are the most."""
 NAME = re.compile(r"(?:\d+-)?([a-z0-9][a-z0-9-]{0,59})")
-KINDS = ("points", "accuracy", "wrong", "sparsity", "energy", "parameters", "macs", "cliff", "most")
+OF_RUNS = ("figure", "apart", "sure")
+"""What a question may have shipped runs say: a number, how far two are apart, whether that is more than chance."""
+KINDS = ("points", "accuracy", "wrong", "sparsity", "energy", "parameters", "macs", "cliff", "most", *OF_RUNS)
 """What a question may have measured."""
 
 
@@ -44,16 +47,17 @@ def parse(text: str, name: str) -> Lesson:
     idea, _, rest = body.partition("\n\n")
     if not idea:
         raise ValueError("it has no text after its front matter: begin with the idea in one short paragraph")
+    start = _recipe(head, "start", "the lesson")
     return Lesson(
         name=name,
         title=_text(head, "title", "the lesson", 120),
         section=_text(head, "section", "the lesson", 120),
         minutes=_minutes(head),
-        start=_recipe(head, "start", "the lesson"),
+        start=start,
         page=_page(head, "the lesson"),
         steps=tuple(_step(one, f"step {at}") for at, one in _tables(head, "step", 1, STEPS)),
-        claims=tuple(_claim(one, f"claim {at}") for at, one in _tables(head, "claim", 0, CLAIMS)),
-        question=_question(head.get("question")),
+        claims=tuple(_claim(one, f"claim {at}", start) for at, one in _tables(head, "claim", 0, CLAIMS)),
+        question=_question(head.get("question"), start),
         idea=idea.strip(),
         text=rest.strip(),
     )
@@ -86,9 +90,11 @@ def _step(table: Any, where: str) -> Step:
     return Step(_text(table, "say", where, 400), conditions, _page(table, where) if "page" in table else "")
 
 
-def _claim(table: Any, where: str) -> Claim:
-    table = _table(table, where, ("often", "paper", "source", "url", "here", "recipe", "other"))
+def _claim(table: Any, where: str, start: Recipe) -> Claim:
+    table = _table(table, where, ("often", "paper", "source", "url", "here", "recipe", "other", "figures"))
     often = _text(table, "often", where, 1000)
+    if "figures" in table:
+        return _of_runs(table, where, start, often)
     if "here" in table:
         here = _text(table, "here", where, 1000)
         other = _recipe(table, "other", where) if "other" in table else None
@@ -102,7 +108,26 @@ def _claim(table: Any, where: str) -> Claim:
     return Claim(often, _text(table, "paper", where, 1000), _text(table, "source", where, 300), url)
 
 
-def _question(table: Any) -> Question:
+def _of_runs(table: Mapping[str, Any], where: str, start: Recipe, often: str) -> Claim:
+    """A claim whose sentence is filled from shipped runs."""
+    here, written = _text(table, "here", where, 1000), table["figures"]
+    if not isinstance(written, Mapping) or not written:
+        raise ValueError(f'{where} has no figures that can be used: write such as figures = {{ a = "accuracy" }}')
+    figures = {name: _figure(one, where, start) for name, one in written.items()}
+    quoted = {name for one, how in PLACE.findall(here) for name in (one, *([how[3:]] if how.startswith(" - ") else []))}
+    if unknown := sorted(quoted - figures.keys()):
+        raise ValueError(f"{where} quotes «{unknown[0]}», which is none of its figures: {', '.join(figures)}")
+    return Claim(often, here=here, figures=tuple(figures.items()))
+
+
+def _figure(said: Any, where: str, start: Recipe) -> Figure:
+    try:
+        return lesson_figure.read(said, start)
+    except ValueError as problem:
+        raise ValueError(f"{where}: {problem}") from None
+
+
+def _question(table: Any, start: Recipe) -> Question:
     where = "the question"
     table = _table(table, where, ("ask", "measure", "choices", "after"))
     measure = _table(table.get("measure"), "the question's measure", ("what", "first", "then"))
@@ -111,13 +136,16 @@ def _question(table: Any) -> Question:
         raise ValueError(f"the question measures «{what}», which is unknown: there are {', '.join(KINDS)}")
     choices = tuple(_choice(one, f"choice {at}", what) for at, one in _tables(table, "choices", 2, CHOICES))
     _check_bounds(choices, what)
+    of_runs = what in OF_RUNS
+    ends = ("then",) if what == "figure" else ("first", "then")
     return Question(
         ask=_text(table, "ask", where, 400),
         what=what,
         choices=choices,
         first=_recipe(measure, "first", where) if what == "points" else None,
-        then=_recipe(measure, "then", where) if what != "most" else None,
+        then=_recipe(measure, "then", where) if what != "most" and not of_runs else None,
         after=_text(table, "after", where, 1000) if "after" in table else "",
+        figures=tuple(_figure(measure.get(end), where, start) for end in ends) if of_runs else (),
     )
 
 

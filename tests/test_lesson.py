@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pruneviz import lesson_condition, lesson_fields, lesson_file, lesson_shelf
+from pruneviz import lesson_condition, lesson_fields, lesson_figure, lesson_file, lesson_shelf
+from pruneviz.course import Course
+from pruneviz.lesson_condition import Seen
 from pruneviz.recipe import Recipe
 from pruneviz.report import Cost, LayerReport, Report, Score
 
@@ -76,10 +78,12 @@ def test_a_lesson_is_read_whole():
 def test_a_step_is_done_when_all_of_its_conditions_hold():
     first, second = lesson_file.parse(WHOLE, "half").steps
     done = Recipe(amount=0.5)
-    assert first.holds(done, "anywhere") and first.holds(replace(done, amount=0.8999), "slider")
-    assert not first.holds(replace(done, amount=0.49), "slider") and not first.holds(replace(done, amount=0.9), "slider")
-    assert not first.holds(replace(done, criterion="random"), "slider")
-    assert second.holds(Recipe(), "anatomy") and not second.holds(Recipe(), "slider")
+    assert first.holds(done, Seen("anywhere")) and first.holds(replace(done, amount=0.8999), Seen("slider"))
+    assert not first.holds(replace(done, amount=0.49), Seen("slider")) and not first.holds(
+        replace(done, amount=0.9), Seen("slider")
+    )
+    assert not first.holds(replace(done, criterion="random"), Seen("slider"))
+    assert second.holds(Recipe(), Seen("anatomy")) and not second.holds(Recipe(), Seen("slider"))
 
 
 @pytest.mark.parametrize(
@@ -96,11 +100,32 @@ def test_a_step_is_done_when_all_of_its_conditions_hold():
         ("scope", "in layer, erk", Recipe(scope="erk"), Recipe()),
         ("seed", "not 0", Recipe(seed=1), Recipe()),
         ("batch", 64, Recipe(batch=64), Recipe()),
+        ("lab", "= lottery", Recipe(course=Course(lab="lottery")), Recipe()),
+        ("penalty", "not none", Recipe(course=Course(penalty="l1")), Recipe()),
+        ("rewind", "> 0", Recipe(course=Course(rewind=40)), Recipe()),
+        ("width", ">= 200%", Recipe(course=Course(width=2.0)), Recipe(course=Course(width=1.75))),
+        ("points", ">= 1", Recipe(course=Course(points=((0.5, 0.2),))), Recipe()),
+        ("threads", "= 0", Recipe(course=Course(threads=2)), Recipe(threads=1)),  # both have it: the Recipe's counts
     ],
 )
 def test_conditions(field, said, yes, no):
     condition = lesson_condition.read(field, f"= {said}" if isinstance(said, int) else said)
-    assert condition.holds(yes, "slider") and not condition.holds(no, "slider")
+    assert condition.holds(yes, Seen("slider")) and not condition.holds(no, Seen("slider"))
+
+
+@pytest.mark.parametrize(
+    ("field", "said", "yes", "no"),
+    [
+        ("page", "= lottery", Seen("lottery"), Seen("slider")),
+        ("timed", "= yes", Seen("reality", timed="yes"), Seen("reality")),
+        ("deed", "= rewind", Seen("lottery", deed="rewind"), Seen("lottery", deed="reroll")),
+        ("deed", "not rewind", Seen("lottery"), Seen("lottery", deed="rewind")),
+        ("round", ">= 7", Seen("lottery", round=7), Seen("lottery", round=6)),
+    ],
+)
+def test_conditions_on_what_is_looked_at(field, said, yes, no):
+    condition = lesson_condition.read(field, said)
+    assert condition.holds(Recipe(), yes) and not condition.holds(Recipe(), no)
 
 
 def test_a_sentence_is_filled_from_the_report():
@@ -123,7 +148,7 @@ def test_a_question_is_answered_by_what_is_measured():
     dense = report(score=replace(report().score, value=0.95))
     assert lesson_fields.value("points", report(), dense) == pytest.approx(15) and asked.right(15) == 2
     assert [asked.right(value) for value in (-3, 0.99, 1, 9.99, 10, 400)] == [0, 0, 1, 1, 2, 2]
-    kinds = [kind for kind in lesson_file.KINDS if kind not in ("points", "cliff", "most")]
+    kinds = [kind for kind in lesson_file.KINDS if kind not in ("points", "cliff", "most", *lesson_file.OF_RUNS)]
     values = {kind: lesson_fields.value(kind, report()) for kind in kinds}
     expected = {"accuracy": 80, "wrong": 16, "sparsity": 50, "energy": 10, "parameters": 50, "macs": 75}
     assert values == pytest.approx(expected)
@@ -140,6 +165,8 @@ BROKEN = [
     ('page = "in weights, anatomy"', 'wheather = "= x"', "wheather"),
     ('page = "in weights, anatomy"', 'amount = ">= much"', "much"),
     ('page = "in weights, anatomy"', 'criterion = ">= 3"', "criterion"),
+    ('page = "in weights, anatomy"', 'course = "= x"', "course"),
+    ('page = "in weights, anatomy"', 'round = ">= many"', "many"),
     ('page = "in weights, anatomy"', 'amount = "90%"', "no condition"),
     ("done = { page", "dome = { page", "step 2"),
     ('source = "Somebody 2020, Table 1"', "", "source"),
@@ -205,7 +232,8 @@ def test_the_documentation_shows_a_lesson_that_works_and_names_every_field():
     text = (ROOT / "docs" / "lessons.md").read_text("utf-8")
     example = re.search(r"```\n(\+\+\+\n.*?)```", text, re.DOTALL)[1]
     assert lesson_file.parse(example, "example").steps
-    for word in (*lesson_fields.FIELDS, *lesson_file.KINDS, *lesson_condition.WORDS, *lesson_condition.NUMERIC):
+    known = (*lesson_fields.FIELDS, *lesson_file.KINDS, *lesson_figure.WHAT, *lesson_condition.APART)
+    for word in (*known, *lesson_condition.WORDS, *lesson_condition.NUMERIC):
         assert f"`{word}`" in text or f"`{{{word}}}`" in text, word
 
 
@@ -213,8 +241,8 @@ def test_a_step_that_wants_times_is_not_done_before_they_are_measured():
     """The lesson on speed ticks when the page has measured, not when it is opened."""
     one = lesson_shelf.read([lesson_shelf.HERE]).lessons["why-not-faster"]
     start, here = one.start, one.steps[0]
-    assert not here.holds(start, "reality") and here.holds(start, "reality", timed=True)
-    assert not here.holds(start, "slider", timed=True), "measured elsewhere, it is not looked at"
+    assert not here.holds(start, Seen("reality")) and here.holds(start, Seen("reality", timed="yes"))
+    assert not here.holds(start, Seen("slider", timed="yes")), "measured elsewhere, it is not looked at"
     last = one.steps[-1]
     less = replace(start, granularity="filter", amount=0.5)
-    assert not last.holds(less, "reality") and last.holds(less, "reality", timed=True)
+    assert not last.holds(less, Seen("reality")) and last.holds(less, Seen("reality", timed="yes"))

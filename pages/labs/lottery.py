@@ -2,11 +2,14 @@
 
 import streamlit as st
 
+from pruneviz.studio import frame
 from pruneviz.studio.labs import around, asked, found, live, lottery
+from pruneviz.studio.lessons import offered
 
 here = asked.asked("lottery")
 
 st.title(lottery.headline(here), anchor=False)
+offered.on("lottery", frame.PAGES)
 asked.explain(here)
 lottery.choices(here)
 live.panel(here)

@@ -2,11 +2,14 @@
 
 import streamlit as st
 
+from pruneviz.studio import frame
 from pruneviz.studio.labs import around, asked, found, live, movement
+from pruneviz.studio.lessons import offered
 
 here = asked.asked("movement")
 
 st.title(movement.headline(here), anchor=False)
+offered.on("movement", frame.PAGES)
 asked.explain(here)
 movement.choices(here)
 live.panel(here)

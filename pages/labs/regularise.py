@@ -2,11 +2,14 @@
 
 import streamlit as st
 
+from pruneviz.studio import frame
 from pruneviz.studio.labs import around, asked, found, live, regularise
+from pruneviz.studio.lessons import offered
 
 here = asked.asked("regularise")
 
 st.title(regularise.headline(here), anchor=False)
+offered.on("regularise", frame.PAGES)
 asked.explain(here)
 regularise.choices(here)
 live.panel(here)

@@ -2,11 +2,14 @@
 
 import streamlit as st
 
+from pruneviz.studio import frame
 from pruneviz.studio.labs import around, asked, found, live, schedule
+from pruneviz.studio.lessons import offered
 
 here = asked.asked("schedule")
 
 st.title(schedule.headline(here), anchor=False)
+offered.on("schedule", frame.PAGES)
 asked.explain(here)
 schedule.choices(here)
 live.panel(here)

@@ -2,11 +2,14 @@
 
 import streamlit as st
 
+from pruneviz.studio import frame
 from pruneviz.studio.labs import around, asked, found, live, size
+from pruneviz.studio.lessons import offered
 
 here = asked.asked("size")
 
 st.title(size.headline(here), anchor=False)
+offered.on("size", frame.PAGES)
 asked.explain(here)
 size.choices(here)
 live.panel(here)

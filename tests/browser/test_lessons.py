@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from pruneviz import findings, lesson_fields, lesson_shelf
+from pruneviz import findings, lesson_fields, lesson_figure, lesson_shelf
 from pruneviz.engine import evaluate
 from pruneviz.engine.measure import Workspace
 from pruneviz.engine.sources import card
@@ -94,6 +94,12 @@ def _read(page, one) -> None:
     for at, claim in enumerate(one.claims):
         place = page.locator(f".st-key-lesson-claim-{at}")
         place.wait_for(timeout=PATIENCE)
+        if claim.figures:
+            place.get_by_text("Measured here:").wait_for(timeout=PATIENCE)
+            said, figures = words(place.inner_text()), dict(claim.figures)
+            assert words(lesson_figure.fill(claim.here, figures)) in said
+            assert "3 seeds, 95% intervals" in said and "shipped with the model" in said
+            continue
         if claim.recipe is None:
             assert claim.source in place.inner_text()
             assert not claim.url or place.locator("a").last.get_attribute("href") == claim.url
@@ -114,6 +120,8 @@ def _answer(page, one) -> None:
     if asked.what == "most":
         values = [measured(choice.recipe).score.value for choice in asked.choices]
         right = values.index(max(values))
+    elif asked.figures:
+        right = asked.right(lesson_figure.value(asked.what, asked.figures))
     elif asked.what == "cliff":
         cliff = findings.cliff(curve(asked.then))
         assert f"the steepest fall begins at {findings.percent(cliff.start)}" in text

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from pruneviz import lesson_shelf
-from pruneviz.query import from_query
+from pruneviz import lesson_shelf, shipped_runs
+from pruneviz.lesson_condition import Seen
+from pruneviz.query import from_query, to_query
 from pruneviz.recipe import Recipe
 from pruneviz.studio import bench, frame, guesses
-from pruneviz.studio.lessons import found, places, progress, reading, teacher
+from pruneviz.studio.lessons import found, measured, places, progress, reading, teacher
 from tests.studio.test_pages import opened, said
 
 LESSON = """+++
@@ -174,7 +175,7 @@ def test_progress_is_of_one_lesson_and_begins_anew(monkeypatch):
     monkeypatch.setattr(bench, "note", kept.__setitem__)
     monkeypatch.setattr(bench, "noted", kept.get)
     one = next(iter(lesson_shelf.read([lesson_shelf.HERE]).lessons.values()))
-    assert progress.advance(one, Recipe(subject="nobody", amount=0.0), "nowhere").marks == ()
+    assert progress.advance(one, Recipe(subject="nobody", amount=0.0), Seen("nowhere")).marks == ()
     progress.skip(one.name)
     progress.answered(one.name, 1)
     assert progress.of(one.name) == progress.Progress(("skipped",), 1) and progress.of("another") == progress.Progress()
@@ -236,3 +237,71 @@ def test_claims_are_measured_when_they_are_opened(folder):
 
     read = AppTest.from_function(open_read, default_timeout=180).run()
     assert not read.exception and "98% are right, by lot" in said(read) and "500 held-out images" in said(read)
+
+
+LABS = {"regularise": "l1-and-l2", "schedule": "schedule", "movement": "movement", "lottery": "lottery", "size": "size"}
+"""The labs by their addresses, and the lesson that begins on each."""
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize(("lab", "name"), LABS.items())
+def test_a_labs_page_offers_its_lesson_and_begins_it(lab, name):
+    app = opened(f"pages/labs/{lab}.py", m="digits_vit", s="33")
+    ways = [one for one in app.button if (one.key or "").startswith("lesson-here-")]
+    assert [one.key for one in ways] == [f"lesson-here-{name}"] and ways[0].label.endswith("min)")
+    ways[0].click().run()
+    one = lesson_shelf.read([lesson_shelf.HERE]).lessons[name]
+    assert not app.exception and "step 1 of" in said(app) and app.query_params["lesson"] in (name, [name])
+    assert from_query(dict(app.query_params))[0].course == one.start.course and "Nobody ran this setting yet" not in said(
+        app
+    )
+    assert not [way for way in app.button if (way.key or "").startswith("lesson-here-")], "it is open already"
+    app.button(key="lesson-leave").click().run()
+    assert app.button(key=f"lesson-here-{name}")
+    app.button(key="undo").click().run()
+    app.button(key="undo").click().run()
+    assert (app.query_params["m"], app.query_params["s"]) == ("digits_vit", "33") and "run" not in app.query_params
+
+
+@pytest.mark.usefixtures("store")
+def test_a_teacher_who_hides_the_lessons_hides_the_ways_to_them():
+    app = opened("pages/labs/size.py", hide="page:lessons")
+    assert not app.exception and not [one for one in app.button if (one.key or "").startswith("lesson-here-")]
+
+
+@pytest.mark.usefixtures("store")
+def test_a_deed_and_a_round_are_steps():
+    """What stands in no link is watched where it is chosen, and its tick stays."""
+    start = lesson_shelf.read([lesson_shelf.HERE]).lessons["lottery"].start
+    app = opened("pages/labs/lottery.py", **to_query(replace(start, lesson="lottery")))
+    for at, deed in enumerate(("train", "rewind", "reroll"), 2):
+        app.segmented_control(key="deed").set_value(deed).run()
+        assert not app.exception and f"step {at} of 6" in said(app)
+    app.select_slider(key="ticket-round").set_value(6).run()
+    assert "step 4 of 6" in said(app)
+    app.select_slider(key="ticket-round").set_value(7).run()
+    assert "step 5 of 6" in said(app)
+    app.number_input(key="lab-rewind").set_value(40).run()
+    assert "step 6 of 6" in said(app) and "Nobody ran this setting yet" in " ".join(one.value for one in app.info)
+    app.button(key="to-slider").click().run()
+    assert not app.exception and "all steps done" in said(app)
+    app.radio(key="lesson-answer-lottery").set_value(2).run()
+    told = said(app).replace("\\", "")
+    assert "You said «the ticket is better», but it is «nobody can tell»" in told and "over 3 seeds" in told
+
+
+def test_a_sentence_about_runs_says_what_it_rests_on_and_where_there_are_none(monkeypatch):
+    def claim():
+        from pruneviz import lesson_shelf as shelf
+        from pruneviz.studio.lessons import reading as lessons_reading
+
+        lessons_reading._claim(shelf.read([shelf.HERE]).lessons["size"].claims[0], "claim")
+
+    read = AppTest.from_function(claim, default_timeout=180).run()
+    assert not read.exception and "With 3,778 parameters each" in said(read) and "over 3 seeds" in said(read)
+    one = lesson_shelf.read([lesson_shelf.HERE]).lessons["size"]
+    assert measured.answer(one.question).right == 1
+    monkeypatch.setattr(shipped_runs, "read", lambda subject, lab: [])
+    read = AppTest.from_function(claim, default_timeout=180).run()
+    assert not read.exception and "No run of this setting" in read.info[0].value and "nan" not in said(read)
+    assert measured.answer(one.question) == measured.Answer(-1, measured.NO_RUN)

@@ -8,6 +8,7 @@ import streamlit as st
 
 from pruneviz import plain
 from pruneviz.lesson import Lesson
+from pruneviz.lesson_condition import Seen
 from pruneviz.recipe import Recipe
 from pruneviz.studio import bench, reality
 from pruneviz.studio.lessons import asking, found, progress, reading
@@ -25,6 +26,8 @@ STYLE = (
 )
 """What is to be done next stays in sight of the slider that it speaks of: with its box on a wide screen, by itself at the
 foot of a narrow one. Opened to be read on, the box is a text like any other."""
+DEED, ROUND = "deed", "ticket-round"
+"""The controls of the tickets' page that change no number, and so are no choice of the Recipe."""
 
 
 def beside(recipe: Recipe, page: str, pages: Sequence[tuple[str, str, str]]) -> None:
@@ -38,7 +41,7 @@ def beside(recipe: Recipe, page: str, pages: Sequence[tuple[str, str, str]]) -> 
         if one is None:
             _unknown(recipe.lesson, places)
             return
-        now = progress.advance(one, recipe, page, _timed(recipe))
+        now = progress.advance(one, recipe, _seen(recipe, page))
         _head(one, now, places)
         left, right = st.columns(2, gap="medium")
         with left:
@@ -49,6 +52,12 @@ def beside(recipe: Recipe, page: str, pages: Sequence[tuple[str, str, str]]) -> 
                 _step(one, now, page, places)
             else:
                 asking.question(one, now, places)
+
+
+def _seen(recipe: Recipe, page: str) -> Seen:
+    """What this visitor looks at; a control that the page does not have holds nothing."""
+    timed = "yes" if _timed(recipe) else "no"
+    return Seen(page, timed, deed=bench.entered(DEED), round=int(bench.entered(ROUND) or 0))
 
 
 def _timed(recipe: Recipe) -> bool:

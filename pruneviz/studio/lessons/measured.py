@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pruneviz import findings, lesson_fields
+from pruneviz import findings, lesson_fields, lesson_figure
 from pruneviz.lesson import Question
 from pruneviz.recipe import Recipe
 from pruneviz.report import PERCENTS, Report
@@ -12,6 +12,7 @@ from pruneviz.studio import curves, kitchen
 
 PANEL = "lesson"
 """What a lesson measures is measured beside the setting of the strip, not instead of it."""
+NO_RUN = "No run of this setting ships with this model as it is now."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ def report(recipe: Recipe) -> Report | str:
 
 def answer(question: Question) -> Answer:
     """What a question's measurement says."""
+    if question.figures:
+        return _of_runs(question)
     if question.what == "most":
         return _most(question)
     if question.what == "cliff":
@@ -47,6 +50,15 @@ def answer(question: Question) -> Answer:
         return Answer(-1, f"It cannot be measured here: {problem}")
     value = lesson_fields.value(question.what, then, first)
     return Answer(question.right(value), _words(question.what, value, then, first))
+
+
+def _of_runs(question: Question) -> Answer:
+    """What the shipped runs say."""
+    rest = lesson_figure.footing(question.figures)
+    if not rest:
+        return Answer(-1, NO_RUN)
+    value = lesson_figure.value(question.what, question.figures)
+    return Answer(question.right(value), f"{lesson_figure.said(question.what, question.figures)}; {rest}.")
 
 
 def _words(what: str, value: float, then: Report, first: Report | None) -> str:

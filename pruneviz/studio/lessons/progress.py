@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pruneviz.lesson import Lesson
+from pruneviz.lesson_condition import Seen
 from pruneviz.recipe import Recipe
 from pruneviz.studio import bench
 
@@ -25,11 +26,11 @@ def of(name: str) -> Progress:
     return bench.noted(f"lesson-{name}") or Progress()
 
 
-def advance(one: Lesson, recipe: Recipe, page: str, timed: bool = False) -> Progress:
+def advance(one: Lesson, recipe: Recipe, seen: Seen) -> Progress:
     """Ticks off every step that is done now, in order; a tick stays, whatever is done later."""
     now = of(one.name)
     marks = now.marks
-    while len(marks) < len(one.steps) and one.steps[len(marks)].holds(recipe, page, timed):
+    while len(marks) < len(one.steps) and one.steps[len(marks)].holds(recipe, seen):
         marks += (DONE,)
     if marks != now.marks:
         now = Progress(marks, now.answer)

@@ -6,7 +6,7 @@ import re
 
 import streamlit as st
 
-from pruneviz import lesson_fields, plain
+from pruneviz import lesson_fields, lesson_figure, plain
 from pruneviz.lesson import Claim, Lesson
 from pruneviz.studio.lessons import measured
 
@@ -35,7 +35,9 @@ def read_on(one: Lesson) -> None:
 def _claim(claim: Claim, key: str) -> None:
     with st.container(key=key, gap="xsmall"):
         st.markdown(f"**Often said:** {shown(claim.often)}")
-        if claim.recipe is None:
+        if claim.figures:
+            _of_runs(claim)
+        elif claim.recipe is None:
             st.markdown(f"**The paper reports:** {shown(claim.paper)} ({source(claim)})", help=_hover(claim))
         else:
             _measured(claim)
@@ -49,6 +51,16 @@ def source(claim: Claim) -> str:
 
 def _hover(claim: Claim) -> str:
     return plain.markdown(f"Source: {claim.source}", 320) + (f"  \n{plain.markdown(claim.url, 300)}" if claim.url else "")
+
+
+def _of_runs(claim: Claim) -> None:
+    figures = dict(claim.figures)
+    rest = lesson_figure.footing([*figures.values()])
+    if not rest:
+        st.info(f"This is not measured here: {measured.NO_RUN}")
+        return
+    st.markdown(f"**Measured here:** {lesson_figure.fill(shown(claim.here), figures)}")
+    st.caption(f"{rest[0].upper()}{rest[1:]}.")
 
 
 def _measured(claim: Claim) -> None:
