@@ -12,6 +12,8 @@ from pathlib import Path
 from pruneviz import floors
 
 ROOT = Path(__file__).resolve().parent.parent
+BROWSERS = ("chromium", "chromium-browser", "chromium-headless-shell")
+"""What the browser tests are content with, by the names under which systems have it; the last is the quickest."""
 _OPTIONAL = {
     "numba": "masks are written by the slower torch path; pip install the pinned numba for the fast one",
     "captum": "attributions are not available; pip install the pinned captum",
@@ -32,8 +34,9 @@ def examine() -> dict:
     low = floors.below()
     advice += [floors.sentence([one]) for one in low]
     needed = [name for name in wanted if found[name] is None and name not in _OPTIONAL]
-    if not shutil.which("chromium"):
-        advice.append("no chromium: browser tests are skipped; install your system's chromium package to run them")
+    if not any(map(shutil.which, BROWSERS)):
+        named = " or ".join(BROWSERS)
+        advice.append(f"no chromium: browser tests are skipped; install your system's package {named} to run them")
     return {
         "ok": not needed and not low,
         "python": platform.python_version(),

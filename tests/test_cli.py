@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from pruneviz import doctor
 from pruneviz.__main__ import main
 from pruneviz.shipped import SAMPLES
 
@@ -206,3 +207,10 @@ def test_units_that_cannot_go_are_one_sentence_and_exit_2(capsys, arguments, sai
 def test_doctor_knows_what_is_here(capsys):
     found = answer(capsys, "doctor")
     assert found["ok"] and found["packages"]["torch"] and "digits_cnn" in found["samples"]
+
+
+@pytest.mark.parametrize("there", ["chromium", "chromium-browser", "chromium-headless-shell", ""])
+def test_doctor_is_content_with_any_browser_that_the_tests_take(there, monkeypatch):
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: f"/usr/bin/{name}" if name == there else None)
+    told = [one for one in doctor.examine()["advice"] if "chromium" in one]
+    assert len(told) == (not there) and all("chromium-headless-shell" in one for one in told)

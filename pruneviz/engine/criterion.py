@@ -12,14 +12,13 @@ it is offered only where they are what goes, and `saliency(evidence) -> Tensor [
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal
+
+from pruneviz.engine import looking
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -99,9 +98,7 @@ class Criterion:
 @cache
 def shelf() -> dict[str, Criterion]:
     """Every criterion in `criteria/`, found by looking, by key."""
-    package = importlib.import_module("pruneviz.engine.criteria")
-    names = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
-    return {name: _criterion(name, importlib.import_module(f"{package.__name__}.{name}")) for name in names}
+    return {name: _criterion(name, module) for name, module in looking.look("pruneviz.engine.criteria").items()}
 
 
 def offered(granularity: str) -> dict[str, Criterion]:
@@ -117,13 +114,10 @@ def find(key: str) -> Criterion:
 
 
 def _criterion(key: str, module: ModuleType) -> Criterion:
-    text = inspect.getdoc(module)
-    if not text:
-        raise ValueError(f"criteria/{key}.py has no docstring: it is the text that visitors read, so write one")
     return Criterion(
         key,
         getattr(module, "name", key),
-        text,
+        looking.text(module),
         module.formula,
         module.paper,
         tuple(module.needs),

@@ -7,18 +7,24 @@ import re
 import time
 from urllib.parse import parse_qsl, urlsplit
 
+from pruneviz.charts.labs import movement, size
+from pruneviz.course import Course
 from pruneviz.lesson import Lesson, Step
-from pruneviz.lesson_condition import NUMERIC, PAGE, TIMED, Condition, number
+from pruneviz.lesson_condition import APART, NUMERIC, PAGE, TIMED, Condition, Seen, number
 from pruneviz.query import from_query
 from pruneviz.recipe import Recipe
 from pruneviz.studio import catalogue, choices, frame
+from pruneviz.studio.labs import lottery, regularise, schedule
 from tests.browser.server import PATIENCE
 
 AMOUNTS = [percent / 100 for percent in range(101)]
 MAIN = "input[type=range].pv-main"
 ONCE = PATIENCE / 6
 """Milliseconds after which a hand tries again."""
-SHOWN = {"pool": choices.POOLS, "floor": choices.FLOORS, "shape": {"signed": "w", "absolute": "|w|"}}
+SHOWN = {
+    "pool": choices.POOLS, "floor": choices.FLOORS, "shape": {"signed": "w", "absolute": "|w|"},
+    "penalty": regularise.names(), "schedule": schedule.SHORT, "method": movement.METHODS | size.METHODS,
+}  # fmt: skip
 
 
 def now(url: str) -> Recipe:
@@ -47,6 +53,8 @@ def do(page, step: Step) -> None:
     for one in step.done:
         told.setdefault(one.field, []).append(one)
     told.pop(TIMED, None)  # another process measures: whoever waits for the step waits for it
+    for field in [name for name in told if name in APART and name != PAGE]:
+        _look(page, field, told.pop(field)[0])
     for field, conditions in sorted(told.items(), key=lambda item: item[0] != PAGE):
         _until_it_holds(page, field, conditions)
 
@@ -58,7 +66,7 @@ def _until_it_holds(page, field: str, conditions: list[Condition]) -> None:
 
     def holds(url: str) -> bool:
         # While one page gives way to another, the address says nothing yet of what was chosen: not even the lesson.
-        return bool(now(url).lesson) and all(one.holds(now(url), here(url)) for one in conditions)
+        return bool(now(url).lesson) and all(one.holds(now(url), Seen(here(url))) for one in conditions)
 
     last = time.monotonic() + PATIENCE / 1000
     while not holds(page.url):
@@ -66,6 +74,19 @@ def _until_it_holds(page, field: str, conditions: list[Condition]) -> None:
         with contextlib.suppress(TimeoutError):
             _do_one(page, field, conditions)
             page.wait_for_url(holds, timeout=ONCE)
+
+
+def _look(page, field: str, condition: Condition) -> None:
+    """What stands in no address: a deed of the tickets' page, or one of its rounds."""
+    if field == "deed":
+        button = page.locator(".st-key-deed button").filter(has_text=lottery.DEEDS[condition.values[0]])
+        button.click(timeout=PATIENCE)
+        page.locator(".st-key-deed button[aria-checked=true]", has_text=button.inner_text()).wait_for(timeout=PATIENCE)
+        return
+    thumb = page.locator(".st-key-ticket-round input[type=range]")
+    thumb.focus(timeout=PATIENCE)
+    while not NUMERIC[condition.sign](float(thumb.input_value()), number(condition.values[0])):
+        thumb.press("ArrowRight")
 
 
 def _do_one(page, field: str, conditions: list[Condition]) -> None:
@@ -94,7 +115,12 @@ def _go(page, address: str) -> None:
 def _amount(page, conditions: list[Condition]) -> None:
     """Sets the amount by keyboard; where the page offers a few amounts only, takes one that will do."""
     wanted = [one for one in AMOUNTS if all(_bears(condition, one) for condition in conditions)]
-    page.locator(f"{MAIN}, .st-key-amount button").first.wait_for(timeout=PATIENCE)
+    page.locator(f"{MAIN}, .st-key-amount button, .st-key-lab-amount").first.wait_for(timeout=PATIENCE)
+    if page.locator(".st-key-lab-amount").count():
+        page.get_by_role("combobox", name="sparsity").click()
+        offered = page.get_by_role("option").all()
+        next(one for one in offered if _as_share(one.inner_text()) in [round(one, 2) for one in wanted]).click(timeout=ONCE)
+        return
     if page.locator(MAIN).count():
         slider = page.locator(MAIN).first
         slider.focus()
@@ -104,10 +130,14 @@ def _amount(page, conditions: list[Condition]) -> None:
             slider.press(key)
         return
     for button in page.locator(".st-key-amount button").all():
-        if float(button.inner_text().rstrip("%")) / 100 in [round(one, 2) for one in wanted]:
+        if _as_share(button.inner_text()) in [round(one, 2) for one in wanted]:
             button.click()
             return
     raise AssertionError(f"no amount on this page will do for {conditions}")
+
+
+def _as_share(text: str) -> float:
+    return round(float(text.strip().rstrip("%")) / 100, 4)
 
 
 def _bears(condition: Condition, amount: float) -> bool:
@@ -116,9 +146,16 @@ def _bears(condition: Condition, amount: float) -> bool:
 
 
 def _choose(page, field: str, conditions: list[Condition]) -> None:
-    """Takes an entry of the menu, or of the row, that is bound to a field."""
-    place = page.locator(f".st-key-{field}")
+    """Takes an entry of the menu, or of the row, that is bound to a field; of a number the one that will do."""
+    place = page.locator(f".st-key-{'lab-' * hasattr(Course(), field)}{field}")
     place.wait_for(timeout=PATIENCE)
+    if place.get_by_role("slider").count():
+        _slide(place.get_by_role("slider"), conditions)
+        return
+    if place.get_by_role("spinbutton").count():
+        place.get_by_role("spinbutton").fill("40")
+        place.get_by_role("spinbutton").press("Enter")
+        return
     values = [one.values[0] for one in conditions if one.sign in ("=", "in")]
     wanted = re.compile(rf"^\s*{re.escape(_named(field, values[0], now(page.url)))}\s*$" if values else ".")
     if place.get_by_role("combobox").count():
@@ -128,6 +165,14 @@ def _choose(page, field: str, conditions: list[Condition]) -> None:
         place.locator("button").filter(has_text=wanted).click()
     else:
         place.locator("button[aria-checked=false]").first.click()
+
+
+def _slide(thumb, conditions: list[Condition]) -> None:
+    """Moves a slider of percent step by step, towards where all conditions hold."""
+    for key in ["Home", *["ArrowRight"] * 100]:
+        thumb.press(key)
+        if all(_bears(one, float(thumb.input_value()) / 100) for one in conditions):
+            return
 
 
 def _named(field: str, value: str, recipe: Recipe) -> str:

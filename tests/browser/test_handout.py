@@ -63,7 +63,7 @@ def opened(browser, report):
     yield open_report
     for context in contexts:
         context.close()
-    assert complaints == []
+    assert not complaints, complaints[:5]
 
 
 def test_the_button_gives_what_the_command_line_writes(report):

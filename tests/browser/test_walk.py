@@ -12,10 +12,14 @@ import pytest
 from pruneviz import findings
 from pruneviz.allocation import CURRENCIES
 from pruneviz.charts.chart import as_percent
+from pruneviz.charts.labs import movement as movements
+from pruneviz.charts.labs import size as sizes
 from pruneviz.recipe import PINS
 from pruneviz.studio import catalogue, frame, sensitivity
+from pruneviz.studio.labs import lottery, regularise, schedule
 from tests.browser.server import PATIENCE, settle, slider
 from tests.studio.walk import LONG, PAGES, Action, Model, actions
+from tests.studio.walk_labs import CHOICES
 
 pytestmark = pytest.mark.browser
 
@@ -30,6 +34,8 @@ BUTTONS = {
     "baseline": "baseline-{}",
     "lesson": "lesson-start-{}",
     "leave": "lesson-leave",
+    "mine": "own-model",
+    "untrained": "to-slider",
 }
 SHAPES = {"signed": "w", "absolute": "|w|"}
 KEYS = {"share": ".st-key-amount", "own": '[class*="st-key-own-"]'}
@@ -50,7 +56,7 @@ def expected(model: Model) -> list[object]:
     recipe, pins = model.recipe, len(model.recipe.pins)
     free = not model.pinned and pins < PINS
     label = (f"Pin as {'ABCDEFGH'[pins]}" if pins else "Pin as baseline") if free else ""
-    moved = recipe.granularity == "neuron" or recipe.overrides  # then the share of weights is not the amount
+    moved = recipe.granularity in ("neuron", "filter") or recipe.own_amounts()  # the share of weights is not the amount
     share = None if moved else findings.percent(recipe.amount)
     return [model.address(), not model.past, not model.future, label, share]
 
@@ -64,7 +70,7 @@ def act(page, visit, action: Action, model: Model) -> None:
     elif name in BUTTONS:
         # A button with a tooltip is there twice: once for a pointer, and once, hidden, for a finger.
         page.locator(f".st-key-{BUTTONS[name].format(value)} button:visible").click()
-        if name == "lesson":
+        if name in ("lesson", "untrained"):
             page.wait_for_url(lambda url: url.split("?")[0].endswith(PLACES[model.page]))
     elif name == "title":
         page.locator(".st-key-title input").fill(value)
@@ -73,6 +79,8 @@ def act(page, visit, action: Action, model: Model) -> None:
         key, number = (f"limit-{value[0]}", value[1]) if name == "limit" else (name, value)
         page.locator(f".st-key-{key} input").fill(str(number))
         page.keyboard.press("Enter")
+    elif name == "control":
+        _set(page, model, *value)
     elif name == "mark":
         page.locator(f".st-key-mark-{value} label").click()
     elif name == "amount":
@@ -92,9 +100,7 @@ def act(page, visit, action: Action, model: Model) -> None:
 
 
 def choose(page, field: str, value: str) -> None:
-    """One of a row of choices, or one of a menu, by its words."""
-    from playwright.sync_api import TimeoutError
-
+    """One field of the Recipe, by its words."""
     names = {
         "criterion": lambda: catalogue.criteria()[value].name,
         "scope": lambda: catalogue.scopes()[value].name,
@@ -107,7 +113,42 @@ def choose(page, field: str, value: str) -> None:
         "share": lambda: f"{100 * value:g}%",
         "own": lambda: sensitivity.FOLLOWS if value is None else as_percent(value),
     }
-    words, place = names.get(field, lambda: value)(), page.locator(KEYS.get(field, f".st-key-{field}"))
+    _click(page, KEYS.get(field, f".st-key-{field}"), names.get(field, lambda: value)())
+
+
+def _set(page, model: Model, control: str, value: object) -> None:
+    """One control of a lab: a thumb that a key moves by one step, a number, or a choice by its words."""
+    place = f".st-key-lab-{control}"
+    if isinstance(CHOICES[model.page][control], str):
+        thumb = page.locator(f"{place} input[type=range]").first
+        after = value[0] if isinstance(value, tuple) else value
+        thumb.press("ArrowRight" if after > float(thumb.input_value()) else "ArrowLeft")
+    elif control in ("times", "rounds", "rewind", "steps", "retrain"):
+        page.locator(f"{place} input").fill(str(value))
+        page.keyboard.press("Enter")
+    else:
+        _click(page, place, _words(model.page, control, value))
+
+
+def _words(lab: str, control: str, value: object) -> str:
+    """What a choice of a lab is called on its page."""
+    methods = {"schedule": schedule.STARTS, "movement": movements.METHODS, "size": sizes.METHODS}
+    if control == "amount":
+        return as_percent(value)
+    if control == "strength":
+        return f"{value:g}"
+    if control == "penalty":
+        return regularise.names()[value]
+    if control == "scope":
+        return {"layer": "per layer", "global": "globally"}[value]
+    return {"method": methods.get(lab, {}), "schedule": schedule.SHORT, "control": lottery.CONTROLS}[control][value]
+
+
+def _click(page, selector: str, words: str) -> None:
+    """One of a row of choices, or one of a menu."""
+    from playwright.sync_api import TimeoutError
+
+    place = page.locator(selector)
     if place.get_by_role("radio").count():
         place.get_by_role("radio", name=words, exact=True).click()
         return
@@ -116,7 +157,7 @@ def choose(page, field: str, value: str) -> None:
         with contextlib.suppress(TimeoutError):
             page.get_by_role("option", name=words, exact=True).click(timeout=PATIENCE / 12)
             return
-    raise AssertionError(f"{field} offers no {words!r}")
+    raise AssertionError(f"{selector} offers no {words!r}")
 
 
 def stands(page, place: str) -> None:
@@ -130,7 +171,7 @@ def stands(page, place: str) -> None:
 
 def test_a_random_walk_is_where_the_model_says(visit):
     page = visit("/?m=digits_mlp&s=60")
-    for step, (action, model) in enumerate(actions(5125, LONG or 24, scrub=True, leave=True)):
+    for step, (action, model) in enumerate(actions(5691, LONG or 24, scrub=True, leave=True)):
         act(page, visit, action, model)
         try:
             page.wait_for_function(STANDS, arg=expected(model))

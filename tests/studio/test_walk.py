@@ -7,10 +7,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from pruneviz.studio import reality, sensitivity
 from tests.charts.test_reality import WHOLE
 from tests.studio.test_pages import opened
 from tests.studio.walk import LONG, PAGES, START, Action, Model, actions
+from tests.studio.walk_labs import LABS
+
+pytestmark = pytest.mark.usefixtures("store")
 
 FILES = {
     "slider": "pages/start/slider.py",
@@ -24,8 +29,10 @@ FILES = {
     "present": "pages/decide/present.py",
     "lessons": "pages/learn/lessons.py",
     "scale": "pages/learn/scale.py",
+    **{lab: f"pages/labs/{lab}.py" for lab in LABS},
 }
-BUTTONS = {"undo": "undo", "redo": "redo", "pin": "pin", "leave": "lesson-leave"}
+BUTTONS = {"undo": "undo", "redo": "redo", "pin": "pin", "leave": "lesson-leave", "mine": "own-model"}
+BUTTONS |= {"untrained": "to-slider"}
 PLACED = {"return": "return-{}", "unpin": "unpin-{}", "baseline": "baseline-{}", "example": "look-{}"}
 PLACED |= {"lesson": "lesson-start-{}"}
 
@@ -43,13 +50,15 @@ def act(app, action: Action, model: Model):
         app.button(key=BUTTONS[name]).click().run()
     elif name in PLACED:
         app.button(key=PLACED[name].format(value)).click().run()
-        if name == "lesson":  # AppTest forgets that the script itself went to another page
-            app.switch_page(FILES[model.page]).run()
     elif name == "title":
         app.text_input(key=name).set_value(value).run()
     elif name in ("limit", "pick", "batch", "threads"):
         key, number = (f"limit-{value[0]}", value[1]) if name == "limit" else (name, value)
         app.number_input(key=key).set_value(number).run()
+    elif name == "control":
+        kinds = app.segmented_control, app.selectbox, app.number_input, app.slider
+        control = next(one for kind in kinds for one in kind if one.key == f"lab-{value[0]}")
+        control.set_value(value[1]).run()
     elif name == "own":
         menu = next(one for one in app.selectbox if one.label == "its own amount")
         menu.set_value(menu.options[0] if value is None else f"{100 * value:g}%").run()
@@ -59,6 +68,8 @@ def act(app, action: Action, model: Model):
         kinds = app.segmented_control, app.selectbox
         key = {"share": "amount"}.get(name, name)
         next(one for kind in kinds for one in kind if one.key == key).set_value(value).run()
+    if name in ("lesson", "untrained"):  # AppTest forgets that the script itself went to another page
+        app.switch_page(FILES[model.page]).run()
     return app
 
 
@@ -80,7 +91,7 @@ def test_a_random_walk_is_where_the_model_says(monkeypatch):
     monkeypatch.setattr(reality, "_run", lambda found: setattr(found, "truth", replace(WHOLE, smaller_granularity="neuron")))
     monkeypatch.setattr(sensitivity, "MOMENT", 1e9)
     app = opened(m=START.subject, s="60")
-    walked = actions(4074, LONG or 40, scrub=False, leave=True, seen=lambda field: seen(app, field))
+    walked = actions(4513, LONG or 50, scrub=False, leave=True, seen=lambda field: seen(app, field))
     been, done = set(), set()
     for step, (action, model) in enumerate(walked):
         app = act(app, action, model)
@@ -94,4 +105,5 @@ def test_a_random_walk_is_where_the_model_says(monkeypatch):
         )
         been, done = {*been, model.page}, {*done, action.name}
     assert been == set(PAGES) and (model.past or model.future)
-    assert done >= {"pin", "undo", "redo", "limit", "group", "example", "lesson", "leave"}, "another seed walks everywhere"
+    wanted = {"pin", "undo", "redo", "limit", "group", "example", "lesson", "leave", "control", "mine", "untrained"}
+    assert done >= wanted, "another seed walks everywhere"

@@ -8,17 +8,33 @@ from __future__ import annotations
 
 import os
 import random
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from urllib.parse import parse_qsl
 
-from pruneviz.query import from_query, to_pin, to_query
+from pruneviz.course import Course
+from pruneviz.query import from_pin, from_query, to_pin, to_query
 from pruneviz.recipe import LIMITS, LOOKS, PINS, Recipe
+from tests.studio import walk_labs
+from tests.studio.walk_labs import LABS
 
 START = Recipe(subject="digits_mlp", amount=0.6)
-PAGES = ("slider", "weights", "anatomy", "damage", "sensitivity", "criteria", "compare", "reality", "present", "lessons")
-PAGES += ("scale",)
-LESSONS = {"magnitude": ("slider", 0.5), "l1-and-l2": ("weights", 0.5)}
-"""Lessons about the model of this walk: the page on which each opens, and its amount."""
+PAGES = ("slider", "weights", "anatomy", "damage", "sensitivity", "criteria", *LABS, "compare", "reality", "present")
+PAGES += ("lessons", "scale")
+
+
+def _opens(lesson: str) -> tuple[str, Recipe]:
+    """The page on which a lesson opens, and with what, as its file's head says."""
+    (file,) = (Path(__file__).resolve().parents[2] / "pruneviz" / "lessons").glob(f"*-{lesson}.md")
+    head = tomllib.loads(file.read_text("utf-8").split("+++")[1])
+    start, _ = from_query(dict(parse_qsl(head["start"])))
+    return head["page"], replace(start, lesson=lesson)
+
+
+LESSONS = {name: _opens(name) for name in ("magnitude", "l1-and-l2")}
+"""Lessons about the model of this walk."""
 POINTED = ("marked", "example", "group", "slide")
 """What is pointed at is no step, and stays where steps are undone: docs/decisions/0014."""
 OFFERED = {
@@ -51,8 +67,11 @@ ON = {
     "present": ("title", "limit"),
     "lessons": ("lesson",),
     "scale": (),
+    **dict.fromkeys(LABS, ("control", "control", "mine", "untrained")),
 }
 """What can be done on a page, beside what can be done everywhere."""
+ANYWHERE = ("control", "mine", "untrained", "mark", "return", "unpin", "baseline", "title", "limit", "lesson")
+"""What is done here with another model than this walk's, to which only a lab or a pin leads."""
 LAYERS = {"weights": "fc2.weight", "sensitivity": "fc1.weight", "criteria": "fc3.weight"}
 """The layer that a page shows where none was chosen: the largest, the first, the last."""
 SHARES = {"weight": (0.5, 0.7, 0.8, 0.9, 0.95), "neuron": (0.1, 0.25, 0.5, 0.75)}
@@ -80,10 +99,14 @@ class Model:
     page: str = "slider"
     past: list[Recipe] = field(default_factory=list)
     future: list[Recipe] = field(default_factory=list)
+    been: set[str] = field(default_factory=lambda: {"slider"})
+    done: set[str] = field(default_factory=set)
 
     def do(self, action: Action) -> None:
         """What an action should come to."""
         getattr(self, f"_{action.name}", self._field)(*((action.value,) if action.name in BY_NAME else (action,)))
+        self.been.add(self.page)
+        self.done.add(action.name)
 
     def address(self) -> dict[str, str]:
         return to_query(self.recipe)
@@ -93,7 +116,7 @@ class Model:
 
     @property
     def pinned(self) -> bool:
-        return to_pin(self.recipe) in self.recipe.pins
+        return _pin_of(self.recipe) in self.recipe.pins
 
     def _step(self, recipe: Recipe) -> None:
         if _unpointed(recipe) == _unpointed(self.recipe):
@@ -105,7 +128,7 @@ class Model:
     def _field(self, action: Action) -> None:
         recipe = replace(self.recipe, **{action.name: action.value})
         if action.name == "granularity":
-            recipe = replace(recipe, overrides=(), layer="", pick=-1, guess=-1)
+            recipe = replace(recipe, spared=(), overrides=(), layer="", pick=-1, guess=-1)
             if ":" in action.value:  # two of every four stay, of weights that are compared by no scope of one's choice
                 recipe = replace(recipe, amount=0.5)
         if action.name == "layer":
@@ -116,7 +139,8 @@ class Model:
         layer = self.recipe.layer or LAYERS[self.page]
         own = {name: amount for name, amount in self.recipe.overrides if name != layer}
         own |= {} if share is None else {layer: share}
-        self._step(replace(self.recipe, overrides=tuple(sorted(own.items()))))
+        spared = tuple(name for name in self.recipe.spared if name != layer)
+        self._step(replace(self.recipe, overrides=tuple(sorted(own.items())), spared=spared))
 
     def _share(self, share: float) -> None:
         self._step(replace(self.recipe, amount=share))
@@ -126,7 +150,7 @@ class Model:
 
     def _pin(self, _: object) -> None:
         if not self.pinned and len(self.recipe.pins) < PINS:
-            self._step(replace(self.recipe, pins=(*self.recipe.pins, to_pin(self.recipe))))
+            self._step(replace(self.recipe, pins=(*self.recipe.pins, _pin_of(self.recipe))))
 
     def _unpin(self, at: int) -> None:
         pins = list(self.recipe.pins)
@@ -139,10 +163,11 @@ class Model:
         self._step(replace(self.recipe, pins=tuple(pins), marked=()))
 
     def _return(self, at: int) -> None:
-        query = dict(pair.split("=", 1) for pair in self.recipe.pins[at].split("&"))
-        found, _ = from_query({key: value.replace("%3A", ":") for key, value in query.items()})
-        lost = () if found.granularity == self.recipe.granularity else ("layer", "pick", "guess")
-        self._step(replace(found, **{name: getattr(self.recipe, name) for name in LOOKS if name not in lost}))
+        found, now = from_pin(self.recipe.pins[at]), self.recipe
+        found = replace(found, course=now.course if found.subject == now.subject else found.course)
+        lost = () if (found.subject, found.granularity) == (now.subject, now.granularity) else ("layer", "pick", "guess")
+        lost += () if found.subject == now.subject else ("example", "group")
+        self._step(replace(found, **{name: getattr(now, name) for name in LOOKS if name not in lost}))
 
     def _mark(self, letter: str) -> None:
         marked = [one for one in self.recipe.marked if one in (*"ABCDEFGH"[: len(self.recipe.pins)], "live")]
@@ -160,8 +185,18 @@ class Model:
         self._step(replace(self.recipe, limits=tuple((name, limits[name]) for name in LIMITS if name in limits)))
 
     def _lesson(self, name: str) -> None:
-        self.page, amount = LESSONS[name]
-        self._step(Recipe(subject=START.subject, amount=amount, lesson=name))
+        self.page, start = LESSONS[name]
+        self._step(start)
+
+    def _control(self, choice: tuple[str, object]) -> None:
+        self._step(walk_labs.put(self.recipe, self.page, *choice))
+
+    def _mine(self, _: object) -> None:
+        self._step(walk_labs.mine(self.recipe, self.page))
+
+    def _untrained(self, _: object) -> None:
+        self._step(walk_labs.untrained(self.recipe, self.page))
+        self.page = "slider"
 
     def _leave(self, _: object) -> None:
         self._step(replace(self.recipe, lesson=""))
@@ -176,6 +211,7 @@ class Model:
 
     def _arrive(self, recipe: Recipe) -> None:
         kept = [name for name in POINTED if name != "marked" or recipe.pins == self.recipe.pins]
+        kept = [name for name in kept if name not in ("example", "group") or recipe.subject == self.recipe.subject]
         self.recipe = replace(recipe, **{name: getattr(self.recipe, name) for name in kept})
 
     def _reload(self, _: object) -> None:
@@ -186,7 +222,12 @@ class Model:
 
 
 BY_NAME = ("go", "pin", "unpin", "baseline", "return", "mark", "undo", "redo", "reload", "open", "group", "example", "limit")
-BY_NAME += ("lesson", "leave", "own", "share")
+BY_NAME += ("lesson", "leave", "own", "share", "control", "mine", "untrained")
+
+
+def _pin_of(recipe: Recipe) -> str:
+    """A setting as it is pinned: without what a lab would train."""
+    return to_pin(replace(recipe, course=Course()))
 
 
 def _unpointed(recipe: Recipe) -> Recipe:
@@ -223,7 +264,8 @@ def _next(chances: tuple[random.Random, random.Random], model: Model, can: tuple
         everywhere += ["reload", "open"] * (chance.random() < 0.15)
     here = [one for one in ON[model.page] for _ in range(2) if _possible(one, model, scrub)]
     here = [one for one in here if one not in ("group", "example") or _offered(one, model, seen)]
-    name = chance.choice(everywhere + here)
+    fresh = [one for one in everywhere + here if one not in model.done]  # few actions are to be of all kinds
+    name = chance.choice(everywhere + here + fresh)
     if name in ("group", "example"):
         return Action(name, choice.choice(_offered(name, model, seen)))
     return Action(name, _value(choice, name, model))
@@ -235,6 +277,12 @@ def _offered(name: str, model: Model, seen: Seen) -> list[int]:
 
 def _possible(name: str, model: Model, scrub: bool) -> bool:
     pattern, pins = ":" in model.recipe.granularity, len(model.recipe.pins)
+    if model.recipe.subject != START.subject and name not in ANYWHERE:
+        return False
+    if name == "mine":
+        return walk_labs.foreign(model.recipe, model.page)
+    if name == "untrained":  # what the last round of the tickets leaves, only who reads its runs can tell
+        return model.page != "lottery"
     if name == "amount":
         return scrub and not pattern
     if name in ("scope", "share"):
@@ -246,8 +294,9 @@ def _possible(name: str, model: Model, scrub: bool) -> bool:
 
 def _value(chance: random.Random, name: str, model: Model) -> object:
     pins = len(model.recipe.pins)
-    if name == "go":
-        return chance.choice([page for page in PAGES if page != model.page])
+    if name == "go":  # where one was not yet: few actions are to see all pages
+        others = [page for page in PAGES if page != model.page]
+        return chance.choice([page for page in others if page not in model.been] or others)
     if name == "amount":
         return chance.randrange(20, 96) / 100
     if name in ("unpin", "return"):
@@ -256,10 +305,15 @@ def _value(chance: random.Random, name: str, model: Model) -> object:
         return chance.randrange(1, pins)
     if name == "mark":
         return chance.choice([*"ABCDEFGH"[:pins], *(() if model.pinned else ("live",))])
+    if name == "control":
+        offered = walk_labs.offered(model.recipe, model.page)
+        control = chance.choice([*offered])
+        return control, chance.choice(offered[control])
     if name not in (*OFFERED, "share"):
         return None
     layer = model.recipe.layer or LAYERS.get(model.page, "")
-    shown = {"layer": layer, "own": dict(model.recipe.overrides).get(layer), "share": model.recipe.amount}
+    own = {**dict(model.recipe.overrides), **dict.fromkeys(model.recipe.spared, 0.0)}
+    shown = {"layer": layer, "own": own.get(layer), "share": model.recipe.amount}
     offered = SHARES[model.recipe.granularity] if name == "share" else OFFERED[name]
     offered = [one for one in offered if one != "lamp" or model.recipe.granularity == "weight"]
     return chance.choice([one for one in offered if one != shown.get(name, getattr(model.recipe, name, None))])

@@ -102,10 +102,20 @@ def _order(curves: dict) -> str:
             for seed in mine[steep[0]].keys() & theirs[steep[0]].keys()
         }
         apart, won = figures.over(pairs.values()), sum(value > 0 for value in pairs.values())
-        held = apart is not None and apart.mean > 0 and won >= 0.8 * len(pairs)
+        most = apart is not None and apart.mean > 0 and won >= 0.8 * len(pairs)
+        held = "holds" if most and apart.low > 0 else "holds in most seeds, not surely" if most else "does not hold"
         span = f"from {100 * steep[0]:.0f} to {100 * steep[-1]:.0f} %"
         told.append(
-            f"**{words} {'holds' if held else 'does not hold'}**: {apart.told() if apart else figures.NOTHING} points on "
-            f"average {span}, in {won} of {len(pairs)} seeds."
+            f"**{words} {held}**: {apart.told() if apart else figures.NOTHING} points on average {span}, in {won} of "
+            f"{len(pairs)} seeds. Sparsity by sparsity, {_sides(curves['l1', when], curves['l2', when])}."
         )
     return " ".join(told)
+
+
+def _sides(one: dict[float, dict[int, float]], two: dict[float, dict[int, float]]) -> str:
+    """At which sparsities one penalty is surely above the other."""
+    apart = {amount: figures.difference(one[amount], two[amount]) for amount in sorted(one.keys() & two.keys())}
+    above = [f"{100 * amount:.0f}" for amount, one in apart.items() if one and one.low > 0]
+    below = [f"{100 * amount:.0f}" for amount, one in apart.items() if one and one.high < 0]
+    said = [f"{name} is surely above at {', '.join(at)} %" for name, at in (("L1", above), ("L2", below)) if at]
+    return ", ".join(said) or "neither is surely above the other anywhere"

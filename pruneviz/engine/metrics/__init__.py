@@ -10,13 +10,14 @@ what guessing gets.
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from types import ModuleType
+
+from pruneviz.engine import looking
 
 
 def offered() -> list[str]:
     """The metrics that a classifier can be judged by, by name."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != "confusion")
+    return [name for name in looking.names(__name__) if name != "confusion"]
 
 
 def find(name: str) -> ModuleType:

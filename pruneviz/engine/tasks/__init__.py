@@ -20,14 +20,13 @@ A subject may be judged by another metric than its task's own: `of(subject)` is 
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pruneviz.engine import metrics
+from pruneviz.engine import looking, metrics
 
 if TYPE_CHECKING:
     from pruneviz.engine.subject import Subject
@@ -73,7 +72,7 @@ Task = ModuleType | Judged
 
 def offered() -> list[str]:
     """The tasks that there are, by name."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return looking.names(__name__)
 
 
 def find(name: str) -> ModuleType:

@@ -15,15 +15,16 @@ likeliest first.
 from __future__ import annotations
 
 import importlib
-import pkgutil
 from types import ModuleType
+
+from pruneviz.engine import looking
 
 SHIPPED = "shipped"
 
 
 def offered() -> list[str]:
     """The sources by name."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return looking.names(__name__)
 
 
 def find(name: str) -> ModuleType:

@@ -6,21 +6,19 @@ something else. Layouts are told apart by what a module has, never by its class;
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from functools import cache
 from types import ModuleType
 
 from torch import nn
 
+from pruneviz.engine.looking import look
 from pruneviz.engine.structure.attention import Attention
 
 
 @cache
 def shelf() -> dict[str, ModuleType]:
     """Every layout, by name."""
-    names = sorted(one.name for one in pkgutil.iter_modules(__path__) if not one.name.startswith("_"))
-    return {name: importlib.import_module(f"{__name__}.{name}") for name in names}
+    return look(__name__)
 
 
 def candidates(network: nn.Module, name: str, module: nn.Module) -> tuple[Attention, ...]:

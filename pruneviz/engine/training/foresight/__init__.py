@@ -7,18 +7,17 @@ labels)`: of each layer of a subject around an untrained network its scores [O, 
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from types import ModuleType
 
 import torch
 from torch import Tensor
 
 from pruneviz.engine.batches import Inputs
 from pruneviz.engine.criterion import Paper
+from pruneviz.engine.looking import look, text
 from pruneviz.engine.ranking import rank
 from pruneviz.engine.subject import Subject
 from pruneviz.engine.training import private
@@ -41,8 +40,7 @@ class Foresight:
 @cache
 def shelf() -> dict[str, Foresight]:
     """Every way there is, by key."""
-    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    return {name: _foresight(name) for name in names}
+    return {name: _foresight(name, module) for name, module in look(__name__).items()}
 
 
 def cut(
@@ -61,7 +59,7 @@ def cut(
     return {name: torch.from_numpy(one & kept[name].numpy() if name in kept else one.copy()) for name, one in stays.items()}
 
 
-def _foresight(key: str) -> Foresight:
-    module = importlib.import_module(f"{__name__}.{key}")
-    text = inspect.getdoc(module) or ""
-    return Foresight(key, module.name, text, module.formula, module.paper, module.scores, getattr(module, "rounds", 1))
+def _foresight(key: str, module: ModuleType) -> Foresight:
+    return Foresight(
+        key, module.name, text(module), module.formula, module.paper, module.scores, getattr(module, "rounds", 1)
+    )

@@ -14,9 +14,6 @@ A lab knows no screen, no thread and no file. It raises ValueError, one sentence
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -24,6 +21,7 @@ from types import ModuleType
 
 from torch import Tensor, nn
 
+from pruneviz.engine.looking import look, text
 from pruneviz.engine.subject import Subject
 from pruneviz.engine.training import private
 from pruneviz.engine.training.memory import Memory
@@ -60,8 +58,7 @@ class Lab:
 @cache
 def shelf() -> dict[str, Lab]:
     """Every lab there is, by key."""
-    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    return {name: _lab(name, importlib.import_module(f"{__name__}.{name}")) for name in names}
+    return {name: _lab(name, module) for name, module in look(__name__).items()}
 
 
 def find(key: str) -> Lab:
@@ -100,6 +97,5 @@ def came_of(subject: Subject, recipe: Recipe, tensors: Mapping[str, Tensor]) -> 
 
 
 def _lab(key: str, module: ModuleType) -> Lab:
-    text = inspect.getdoc(module) or ""
     rebuilt, judged_on = getattr(module, "rebuilt", _rebuilt), getattr(module, "judged_on", _judged_on)
-    return Lab(key, module.title, text, module.default, module.planned, module.run, rebuilt, judged_on)
+    return Lab(key, module.title, text(module), module.default, module.planned, module.run, rebuilt, judged_on)

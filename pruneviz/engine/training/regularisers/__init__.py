@@ -2,15 +2,12 @@
 
 A regulariser file has a docstring (the text in the app), `name`, `formula` (LaTeX), `paper`, and three verbs.
 `targets(subject, network)` are what it pulls on, `value(target)` is a target's share of the penalty (a tensor that autograd
-can follow), and `pull(target, strength)` adds the penalty's slope to the gradients in place. Where the slope jumps, at zero,
-it is zero.
+can follow), and `pull(target, strength)` adds the penalty's slope to the gradients in place (`slope` is where). Where it jumps, at
+zero, it is zero.
 """
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +19,7 @@ from torch import Tensor, nn
 
 from pruneviz.course import Course
 from pruneviz.engine.criterion import Paper
+from pruneviz.engine.looking import look, text
 from pruneviz.engine.subject import Subject
 
 
@@ -67,8 +65,7 @@ class Penalty:
 @cache
 def shelf() -> dict[str, Regulariser]:
     """Every regulariser there is, by key: its file's name with hyphens."""
-    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    found = (_regulariser(name.replace("_", "-"), importlib.import_module(f"{__name__}.{name}")) for name in names)
+    found = (_regulariser(name.replace("_", "-"), module) for name, module in look(__name__).items())
     return {one.key: one for one in found}
 
 
@@ -91,14 +88,19 @@ def bind(subject: Subject, network: nn.Module, course: Course) -> Penalty:
     return Penalty(chosen, chosen.targets(subject, network), course.strength)
 
 
+def slope(parameter: Tensor) -> Tensor:
+    """The gradient that a pull is added to. A parameter that the loss does not depend on has none; it is pulled all the
+    same, as autograd would."""
+    if parameter.grad is None:
+        parameter.grad = torch.zeros_like(parameter)
+    return parameter.grad
+
+
 def matrices(subject: Subject, network: nn.Module) -> list[Tensor]:
     """Every prunable weight of the network, tied ones once."""
     return [network.get_parameter(layer.name) for layer in subject.layers]
 
 
 def _regulariser(key: str, module: ModuleType) -> Regulariser:
-    text = inspect.getdoc(module)
-    if not text:
-        raise ValueError(f"regularisers/{key}.py has no docstring: it is the text that visitors read, so write one")
     verbs = module.targets, module.value, module.pull
-    return Regulariser(key, module.name, text, module.formula, module.paper, *verbs)
+    return Regulariser(key, module.name, text(module), module.formula, module.paper, *verbs)

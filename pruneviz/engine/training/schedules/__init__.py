@@ -7,9 +7,6 @@ bounds: before the start nothing but `low` goes, from the stop on `high`, and wh
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +16,7 @@ import numpy as np
 
 from pruneviz.course import Course
 from pruneviz.engine.criterion import Paper
+from pruneviz.engine.looking import look, text
 
 DRAWN = 201
 """A schedule is drawn through so many points."""
@@ -39,8 +37,7 @@ class Schedule:
 @cache
 def shelf() -> dict[str, Schedule]:
     """Every schedule there is, by key: its file's name with hyphens."""
-    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    found = (_schedule(name.replace("_", "-"), importlib.import_module(f"{__name__}.{name}")) for name in names)
+    found = (_schedule(name.replace("_", "-"), module) for name, module in look(__name__).items())
     return {one.key: one for one in found}
 
 
@@ -88,7 +85,4 @@ def drawn(course: Course, high: float, low: float = 0.0) -> np.ndarray:
 
 
 def _schedule(key: str, module: ModuleType) -> Schedule:
-    text = inspect.getdoc(module)
-    if not text:
-        raise ValueError(f"schedules/{key}.py has no docstring: it is the text that visitors read, so write one")
-    return Schedule(key, module.name, text, module.formula, module.paper, module.amount)
+    return Schedule(key, module.name, text(module), module.formula, module.paper, module.amount)
