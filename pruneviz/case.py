@@ -63,6 +63,7 @@ class Case:
     against amount, `baseline` random pruning's; both None at N:M. `candidates` are the pinned settings, A first, and the
     live one last; `left_out` says of each other pinned setting why it is not held against them. `truth` is what was timed,
     None where nothing was. `link` opens this very setting again; `sources` and `versions` are (name, hash or version).
+    `came` is what there is to say of a network that came of a run; empty of any other model.
     `coarse` says that the curve has fewer points than a percent has, and no more are to come.
     """
 
@@ -85,6 +86,7 @@ class Case:
     sources: tuple[tuple[str, str], ...] = ()
     versions: tuple[tuple[str, str], ...] = ()
     coarse: bool = False
+    came: str = ""
 
     @property
     def share(self) -> float:

@@ -11,7 +11,6 @@ from pruneviz.truths import Spread, Timed
 from pruneviz.verdict import Row
 
 NOTHING_SAID = "Not said. Whoever presents this can name it before presenting."
-ONE_SHOT = "one shot, without fine-tuning"
 ALONE = "parameters alone"
 """Of what a size is: a file has a header and buffers besides, and the page Reality check says how much that is."""
 OVERALL = {
@@ -136,7 +135,7 @@ def setting(case: Case) -> str:
         said += f", {own} {'layer with an amount of its' if own == 1 else 'layers with amounts of their'} own"
     if hand:
         said += f", {hand} of the {case.many} by hand"
-    return f"{case.model}: {said}; {ONE_SHOT}."
+    return f"{case.model}: {said}; {findings.how_cut(recipe.subject)}.{f' {case.came}' if case.came else ''}"
 
 
 def basis(case: Case) -> tuple[tuple[str, str], ...]:

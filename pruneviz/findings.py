@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pruneviz import came_of
 from pruneviz.report import Cost, Curve, CurvePoint, Report
 
 NOUNS = {"filter": "filters", "neuron": "neurons", "head": "attention heads", "layer": "layers"}
@@ -75,6 +76,8 @@ def headline(report: Report) -> str:
         return f"{said}, and {score.metric} goes from {score.dense_value:.2f} to {score.value:.2f}."
     if report.removed == 0:
         return f"Nothing is removed: {percent(score.correct / score.n)} of {score.n:,} held-out {samples} are right."
+    if idle(report):
+        return f"{said}: all were zero already, so not one of {score.n:,} {samples} changes sides."
     if wrong == 0 and right == 0:
         return f"{said}, and not one of {score.n:,} {samples} changes sides."
     lost = (
@@ -106,6 +109,16 @@ def percent(share: float, digits: int = 1) -> str:
     if float(text) in (0.0, 100.0) and share not in (0.0, 1.0):
         return f"<{10**-digits:g}%" if share < 0.5 else f">{100 - 10**-digits:g}%"
     return f"{text.rstrip('0').rstrip('.') if '.' in text else text}%"
+
+
+def idle(report: Report) -> bool:
+    """Whether all that is removed was zero already, as in a network that came of a run: to remove it changes nothing."""
+    return report.removed > 0 and report.energy_removed == 0 and not report.units
+
+
+def how_cut(subject: str) -> str:
+    """What was trained around the cut, in few words."""
+    return "one shot, without fine-tuning" if came_of.run(subject) is None else "one shot, not trained since"
 
 
 def harmless(report: Report) -> bool:

@@ -49,7 +49,7 @@ def _title(case: Case) -> str:
     """Where the curve falls most, and what kind of curve it is."""
     fall = findings.cliff(case.curve) if len(case.curve.points) >= PERCENTS else None
     most = max((point.n for point in case.curve.points), default=0)
-    seen = f"one shot, without fine-tuning, {whole(most)} {case.curve.noun}"
+    seen = f"{findings.how_cut(case.recipe.subject)}, {whole(most)} {case.curve.noun}"
     if fall is None:
         return f"The curve is {seen}."
     ends = f"{findings.percent(fall.start)} and {findings.percent(fall.stop)}"

@@ -54,7 +54,7 @@ def confidence(case: Case) -> str:
     """What the numbers rest on, and what was not tested."""
     recipe = case.recipe
     rows = [(what, words(said)) for what, said in facts.basis(case)]
-    rows += [("against dense", words(facts.lost(case))), ("fine-tuning", "none: one shot")]
+    rows += [("against dense", words(facts.lost(case))), ("fine-tuning", words(findings.how_cut(recipe.subject)))]
     rows += [("not tested", words(recipe.untested or facts.NOTHING_SAID)), ("ask", words(recipe.contact))]
     notes = "".join(paragraph(words(note)) for note in case.report.notes)
     return _section(4, headlines.confidence(case), listed(rows) + notes)

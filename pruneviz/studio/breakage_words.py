@@ -41,7 +41,7 @@ def told(report: Report, found: Breakage) -> str:
         if found.partial
         else f"{found.n:,} held-out {found.noun}"
     )
-    tail = f"All numbers are of {seen}, one shot, without fine-tuning."
+    tail = f"All numbers are of {seen}, {findings.how_cut(report.subject)}."
     if found.spread is not None:
         what = "a pattern" if ":" in report.granularity else f"a {catalogue.kind(report.granularity).measure}"
         return f"Choose {what} and see which tokens it costs. {tail}"

@@ -9,6 +9,7 @@ from pruneviz.recipe import Recipe
 from pruneviz.studio import (
     admission,
     bench,
+    came_from,
     catalogue,
     guide,
     kitchen,
@@ -68,6 +69,8 @@ def open_page() -> None:
         if strip is not None:
             with strip:
                 strips.figures(recipe, kitchen.first_report(recipe))
+            came_from.told(recipe)
+            came_from.lab(recipe, page.url_path, PAGES)
         # Before the page: whoever copies the link while a slow page still draws gets all of it.
         bench.keep_link(made_with.seal)
         dialog.show_it()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pruneviz import findings, law
+from pruneviz import came_of, findings, law
 from pruneviz.recipe import Recipe
 from pruneviz.report import PERCENTS, Curve, Fit, LayerShape, Report, Sweep
 from pruneviz.studio import catalogue, curves
@@ -34,7 +34,7 @@ def hero(
         id="",
         title=title,
         amount=100 * recipe.amount,
-        curve=line(curve, "one shot, no fine-tuning"),
+        curve=line(curve, _how(report)),
         **_metric(curve),
         n=report.score.of or report.score.n,
         **_what(recipe.granularity, sweep),
@@ -48,6 +48,11 @@ def hero(
         histogram=_histogram(recipe, sweep),
         layers=tuple(_layers(recipe, sweep)),
     )
+
+
+def _how(report: Report) -> str:
+    """What was trained around the cuts of a curve, for its label."""
+    return "one shot, no fine-tuning" if came_of.run(report.subject) is None else findings.how_cut(report.subject)
 
 
 def _what(granularity: str, sweep: Sweep) -> dict[str, object]:
@@ -74,7 +79,7 @@ def criterion(title: str, one: curves.Compared) -> Panel:
         id=one.key,
         title=title,
         amount=100 * one.amount,
-        curve=line(one.curve, "one shot, no fine-tuning"),
+        curve=line(one.curve, _how(one.report)),
         **_metric(one.curve),
         n=one.report.score.of or one.report.score.n,
         **_what(one.report.granularity, one.sweep),

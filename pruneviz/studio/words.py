@@ -15,19 +15,20 @@ from pruneviz.studio import catalogue, curves
 
 def start(report: Report, curve: Curve | None, own: int) -> str:
     """The line under the headline; `own` counts the layers that do not follow the slider."""
+    how = findings.how_cut(report.subject)
     if curve is None:
-        return "Choose a pattern. All accuracies are one shot, without fine-tuning."
+        return f"Choose a pattern. All accuracies are {how}."
     cliff, many = findings.cliff(curve), findings.noun(report.granularity)
     if 0 < report.units < findings.FEW:
-        return f"Drag the slider: each of the {report.units} {many} is one step, one shot, without fine-tuning."
+        return f"Drag the slider: each of the {report.units} {many} is one step, {how}."
     few = min((point.n for point in curve.points if point.partial), default=0)
     if few:
         return (
             f"Drag the slider. Hollow points of the curve are of {few:,} {curve.noun} so far, with intervals to match; more "
-            "are being measured. All accuracies are one shot, without fine-tuning."
+            f"are being measured. All accuracies are {how}."
         )
     if len(curve.points) < PERCENTS:
-        return "Drag the slider. The curve is still being measured; all accuracies are one shot, without fine-tuning."
+        return f"Drag the slider. The curve is still being measured; all accuracies are {how}."
     if own:
         held = "1 layer has" if own == 1 else f"{own} layers have"
         return (
@@ -35,15 +36,17 @@ def start(report: Report, curve: Curve | None, own: int) -> str:
             f"slider's share among themselves. Of all {many} {findings.percent(findings.share(report))} go."
         )
     if cliff is None:
-        return "Drag the slider: no steep fall was found on this curve. All accuracies are one shot, without fine-tuning."
+        return f"Drag the slider: no steep fall was found on this curve. All accuracies are {how}."
     return (
         f"Drag the slider. Accuracy falls most between {findings.percent(cliff.start)} and {findings.percent(cliff.stop)} "
-        f"of the {many} removed: {cliff.points:.0f} points, one shot, without fine-tuning."
+        f"of the {many} removed: {cliff.points:.0f} points, {how}."
     )
 
 
 def why_title(report: Report) -> str:
     """The heading over the explanation, for a setting that hurts and for one that does not."""
+    if findings.idle(report):
+        return "Why nothing happens"
     return "Why so little happens" if findings.harmless(report) else "What went with it"
 
 
@@ -52,7 +55,9 @@ def why(report: Report, criterion: str) -> str:
     said = findings.carried(report)
     if report.units:
         return f"{said}\n\n{_units(report)}"
-    if criterion == "random":
+    if findings.idle(report):
+        said += " They were zero before: the network computes what it computed. Beyond them the cut begins."
+    elif criterion == "random":
         said += " Drawn by lot, they carry their share: random pruning is the baseline that a criterion has to beat."
     elif findings.harmless(report):
         said += " Small weights do little *as long as the inputs that they multiply are of similar size*."

@@ -18,6 +18,7 @@ from pruneviz.report import Curve, Report
 from pruneviz.studio import (
     bench,
     breakage,
+    came_from,
     candidates,
     catalogue,
     curves,
@@ -61,6 +62,7 @@ def case(recipe: Recipe) -> Case:
         link=link(recipe),
         hardware=_processor(),
         sources=_sources(recipe, report),
+        came=came_from.sentence(recipe, report),
         versions=tuple((name, version(name)) for name in PACKAGES),
     )
 

@@ -121,7 +121,7 @@ function moveHistogram(view, value) {
   const node = clamp(Math.round((value / 100) * (parts.gones.length / bins - 1)), 0, parts.gones.length / bins - 1)
   parts.gone.setAttribute("d", barPath(parts, parts.gones, node * bins))
   const threshold = value > 0 && data.threshold ? data.threshold[node] : null
-  rule(parts, parts.lines, parts.words, threshold, parts.plot.top - 6, (t) => `${data.compared} < ${t} goes`)
+  rule(parts, parts.lines, parts.words, threshold, parts.plot.top - 6, (t) => (threshold === 0 ? "zeros go" : `${data.compared} < ${t} goes`))
   const predicted = value > 0 && data.predicted ? data.predicted[node] : null
   rule(parts, parts.predicted, parts.foretold, predicted, parts.plot.top - 22, (t) => `${data.predicted_name} ${t}`)
 }
