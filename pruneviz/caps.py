@@ -39,10 +39,26 @@ class Caps:
     """Seconds after which a heavy job is ended."""
     run_steps: int = 200_000
     """Training steps that one run of a lab may take."""
+    run_samples: int = 20_000_000
+    """Samples that one run may train on, each as often as it comes: its steps times its batch."""
+    run_moments: int = 2_000
+    """Moments that one run may store: each has what its charts draw."""
+    run_seconds: int = 7_200
+    """Seconds after which a run is ended; what came of it until then is kept."""
+    runs_each: int = 6
+    """Runs of one visitor that wait or are performed at a time; visitors take turns."""
+    store_bytes: int = 20_000_000_000
+    """Bytes that runs may fill in the store; the run that was over first makes room."""
     forgotten_seconds: int = 120
     """Seconds after a visitor has gone, until what they brought is forgotten."""
+    nice: int = 10
+    """How far the processes that work on heavy jobs and runs stand back for pages, 0 to 19."""
+    free_bytes: int = 500_000_000
+    """Bytes that have to be free on the disk of the store of runs, for a run to begin or to go on."""
 
 
+MONTH = 10**6
+"""Seconds: longer than that no process is waited for, the system refuses."""
 LOCAL = replace(
     Caps(),
     upload_bytes=1 << 40,
@@ -52,8 +68,16 @@ LOCAL = replace(
     models=16,
     held_bytes=1 << 40,
     run_steps=1 << 40,
+    run_samples=1 << 50,
+    run_moments=1 << 40,
+    run_seconds=MONTH,
+    runs_each=60,
+    store_bytes=1 << 60,
 )
 """On one's own machine: memory alone is the limit, and whoever fills it is asked first (`engine.sources.gate`)."""
+
+BOUNDS = {"nice": (0, 19), "free_bytes": (0, None), "run_seconds": (1, MONTH)}
+"""From and to which number a cap goes, where that is not from 1 to any."""
 
 
 def read(own: bool, environment: Mapping[str, str] | None = None) -> Caps:
@@ -64,7 +88,7 @@ def read(own: bool, environment: Mapping[str, str] | None = None) -> Caps:
     for field in fields(Caps):
         name = f"{PREFIX}{field.name.upper()}"
         if environment.get(name, "").strip():
-            found[field.name] = _whole(name, environment[name])
+            found[field.name] = _whole(name, environment[name], *BOUNDS.get(field.name, (1, None)))
     return replace(caps, **found)
 
 
@@ -82,11 +106,12 @@ def downloads(own: bool, environment: Mapping[str, str] | None = None) -> bool:
     return own
 
 
-def _whole(name: str, text: str) -> int:
+def _whole(name: str, text: str, low: int, high: int | None) -> int:
     try:
         value = int(text.replace("_", ""))
     except ValueError:
-        value = 0
-    if value < 1:
-        raise ValueError(f"{name} is {text[:40]!r}; give a whole number from 1") from None
+        value = low - 1
+    if value < low or (high is not None and value > high):
+        to = "" if high is None else f" to {high}"
+        raise ValueError(f"{name} is {text[:40]!r}; give a whole number from {low}{to}") from None
     return value

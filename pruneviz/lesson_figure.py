@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 from pruneviz import course, shipped_runs
 from pruneviz.lesson_condition import number
-from pruneviz.lesson_run import COUNTS, FALLS, PLACED, WHAT, Where
+from pruneviz.lesson_run import COUNTS, FALLS, PLACED, SHARES, WHAT, Where
 from pruneviz.recipe import LOOKS, Recipe
-from pruneviz.traced import Spread, spread
+from pruneviz.traced import Spread, Traced, judged_on, paired, spread
 
 PLACE = re.compile(r"\{([a-z][a-z0-9_]*)(\.mean| - [a-z][a-z0-9_]*)?\}")
 """A place in a sentence: a figure with its interval, its mean alone, or one minus another."""
@@ -57,13 +57,13 @@ def _with(start: Recipe, choices: list[str]) -> Recipe:
 
 def known(figure: Figure) -> dict[int, float]:
     """The figure of each seed that ships with the model; empty where no such run does."""
-    found = {}
-    for run in shipped_runs.read(figure.runs.subject, figure.runs.course.lab):
-        if run.done and _plain(run.recipe) == _plain(figure.runs):
-            value = WHAT[figure.what](run, figure.where)
-            if value is not None:
-                found[run.recipe.seed] = value
-    return dict(sorted(found.items()))
+    found = {run.recipe.seed: WHAT[figure.what](run, figure.where) for run in _runs(figure)}
+    return {seed: value for seed, value in sorted(found.items()) if value is not None}
+
+
+def _runs(figure: Figure) -> list[Traced]:
+    there = shipped_runs.read(figure.runs.subject, figure.runs.course.lab)
+    return [run for run in there if run.done and _plain(run.recipe) == _plain(figure.runs)]
 
 
 def _plain(recipe: Recipe) -> Recipe:
@@ -74,7 +74,8 @@ def _plain(recipe: Recipe) -> Recipe:
 def apart(first: Figure, then: Figure) -> Spread:
     """The second figure minus the first, seed by seed: equal seeds start alike and see the same samples."""
     one, two = known(first), known(then)
-    return spread([two[seed] - one[seed] for seed in one if seed in two])
+    n = judged_on(_runs(first)) if {first.what, then.what} <= SHARES else None
+    return paired([two[seed] - one[seed] for seed in one if seed in two], n)
 
 
 def value(what: str, figures: Sequence[Figure]) -> float:
@@ -134,10 +135,9 @@ def footing(figures: Sequence[Figure]) -> str:
     counts = [len(known(one)) for one in figures]
     if not counts or not min(counts):
         return ""
-    first = figures[0]
-    runs = [run for run in shipped_runs.read(first.runs.subject, first.runs.course.lab) if run.last("n") is not None]
+    n = judged_on(_runs(figures[0]))
     many = f"{min(counts)} seeds, 95% intervals" if min(counts) > 1 else "one seed, which proves nothing"
-    samples = f", on {runs[0].last('n'):,.0f} held-out samples" if runs else ""
+    samples = f", on {n:,.0f} held-out samples" if n else ""
     return f"means over {many}{samples}; runs shipped with the model"
 
 

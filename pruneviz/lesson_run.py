@@ -68,4 +68,6 @@ FALLS: Mapping[str, Read] = {"fall": _fall}
 """What is a difference of two shares."""
 COUNTS: Mapping[str, Read] = {"parameters": lambda run, _: run.last("parameters"), "steps": lambda run, _: float(run.of)}
 """What is a count."""
+SHARES = {*PLACED, "accuracy"} - {"left"}
+"""What is a share of the held-out samples."""
 WHAT = {**PLACED, **ENDS, **FALLS, **COUNTS}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pruneviz import run_arguments
@@ -43,7 +44,7 @@ def run(loads: Callable[[str], Subject], chosen: argparse.Namespace) -> dict[str
     if chosen.verb == "resume":
         found = _resumed(store, found, loads)
     elif chosen.verb != "show":
-        done = store.cancel if chosen.verb == "cancel" else store.forget
+        done = store.cancel if chosen.verb == "cancel" else partial(store.forget, lost=True)
         found = [done(one.key) or one for one in found]
     tables = []
     for one in found:

@@ -16,6 +16,9 @@ T975 = (
     2.1199, 2.1098, 2.1009, 2.0930, 2.0860, 2.0796, 2.0739, 2.0687, 2.0639, 2.0595, 2.0555, 2.0518, 2.0484, 2.0452, 2.0423,
 )  # fmt: skip
 """The 97.5 % points of Student's distribution with 1, 2, … degrees of freedom; with more, the last: a little wide."""
+NORMAL975 = 1.959964
+SHARE = "accuracy"
+"""The value that is a share of the held-out samples."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,9 +121,32 @@ def ends(group: Sequence[Traced], name: str) -> Spread:
     return spread([one for one in found if one is not None])
 
 
+def paired(values: Sequence[float], n: float | None) -> Spread:
+    """The mean of differences between two shares of the same `n` samples, one difference for each seed, with Student's
+    interval, which is never narrower than the samples' own chance.
+
+    All seeds are judged on the same samples, so their spread tells nothing of other samples; where all differ by equally
+    many it is none at all. Two networks that differ by the share d disagree on d of the samples at least, and on one: if on
+    no more, the difference has the variance d (1 − d) / n (McNemar 1947). So of three samples in hundreds nobody can tell.
+    """
+    found = spread(values)
+    if not (found.known and n):
+        return found
+    apart = min(1.0, abs(found.mean))
+    half = NORMAL975 * math.sqrt(max(apart * (1 - apart), (1 - 1 / n) / n) / n)
+    if half <= found.high - found.mean:
+        return found
+    return Spread(found.mean, found.mean - half, found.mean + half, found.n)
+
+
 def difference(group: Sequence[Traced], other: Sequence[Traced], name: str) -> Spread:
     """How much higher a value ends in one group than in the other: seed by seed, for equal seeds start alike and see the
     same samples in the same order. Seeds that only one of them has say nothing."""
     one, two = ({run.recipe.seed: run.last(name) for run in runs if run.done} for runs in (group, other))
     shared = [seed for seed in sorted(one.keys() & two.keys()) if one[seed] is not None and two[seed] is not None]
-    return spread([one[seed] - two[seed] for seed in shared])
+    return paired([one[seed] - two[seed] for seed in shared], judged_on(group) if name == SHARE else None)
+
+
+def judged_on(runs: Sequence[Traced]) -> float | None:
+    """How many held-out samples the accuracies of these runs are shares of, where that is known."""
+    return next((n for run in runs if (n := run.last("n"))), None)

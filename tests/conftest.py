@@ -61,7 +61,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """In CI a skipped browser test is a failure: `PRUNEVIZ_NO_SKIP=browser`."""
+    """In CI a skip of what needs one of these is a failure: `PRUNEVIZ_NO_SKIP=browser,postgresql,ray,disk`."""
     outcome = yield
     report = outcome.get_result()
     forbidden = os.environ.get("PRUNEVIZ_NO_SKIP", "").split(",")

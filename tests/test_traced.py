@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pruneviz.course import Course
 from pruneviz.moment import Moment
 from pruneviz.recipe import Recipe
-from pruneviz.traced import T975, Traced, difference, ends, seeds, spread
+from pruneviz.traced import T975, Traced, difference, ends, judged_on, paired, seeds, spread
 
 RECIPE = Recipe(course=Course(lab="schedule"))
 
@@ -84,3 +84,26 @@ def test_a_difference_is_taken_seed_by_seed():
     found = difference(high, low, "accuracy")
     assert found.mean == pytest.approx(0.2) and found.n == 2
     assert difference(low, high, "accuracy").mean == pytest.approx(-0.2)
+
+
+def test_an_interval_of_shares_is_never_narrower_than_the_samples_own_chance():
+    """Every seed has four of 500 more right: Student's interval is a point. Two networks that are four apart disagree on
+    four at least: ± 1.96 √(0.008 · 0.992 / 500). Where they are not apart at all, on one."""
+    found = paired([0.008, 0.008, 0.008], 500)
+    half = 1.959964 * math.sqrt(0.008 * 0.992 / 500)
+    assert (found.low, found.high, found.n) == (pytest.approx(0.008 - half), pytest.approx(0.008 + half), 3)
+    assert found.low > 0 > paired([0.006, 0.006, 0.006], 500).low
+    none = paired([0.0, 0.0], 500)
+    assert none.high == -none.low == pytest.approx(1.959964 * math.sqrt(0.002 * 0.998 / 500))
+    wide = [0.0, 0.1, 0.2]
+    assert paired(wide, 500) == spread(wide) == paired(wide, None), "what the seeds say is wider already"
+    assert not paired([0.008], 500).known and not paired([], 500).n
+
+
+def test_only_shares_of_samples_have_such_a_chance():
+    high, low = ([run([value], seed=seed) for seed in range(3)] for value in (0.5, 0.4))
+    counted = [replace(one, moments=tuple(replace(m, values=m.values | {"n": 100.0, "kept": 3.0}) for m in one.moments))
+               for one in high]  # fmt: skip
+    assert judged_on(counted) == 100 and judged_on(high) is None
+    assert difference(counted, low, "accuracy").high > 0.15 and difference(high, low, "accuracy").high < 0.11
+    assert difference(counted, counted, "kept").high == 0

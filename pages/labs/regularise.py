@@ -6,7 +6,7 @@ from pruneviz.studio import frame
 from pruneviz.studio.labs import around, asked, found, live, regularise
 from pruneviz.studio.lessons import offered
 
-here = asked.asked("regularise")
+here = regularise.opened(asked.asked("regularise"))
 
 st.title(regularise.headline(here), anchor=False)
 offered.on("regularise", frame.PAGES)

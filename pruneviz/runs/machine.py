@@ -9,7 +9,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-NICE = 10
+from pruneviz import caps
+
 SHARE = 8
 """A worker keeps at most an eighth of the memory for what it may need again."""
 
@@ -30,9 +31,8 @@ def cores() -> int:
 
 
 def niceness() -> int:
-    """How far a worker stands back for pages, 0 to 19: 10, or what `PRUNEVIZ_NICE` says."""
-    said = os.environ.get("PRUNEVIZ_NICE", "").strip()
-    return min(19, int(said)) if said.isdecimal() and said.isascii() else NICE
+    """How far a worker stands back for pages: a cap. A server with one that is none does not start."""
+    return caps.read(own=True).nice
 
 
 def larder_bytes(held_bytes: int) -> int:

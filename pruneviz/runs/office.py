@@ -6,24 +6,30 @@ It has a queue and a worker process of its own, so that a run of minutes never s
 from __future__ import annotations
 
 import threading
+import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from pruneviz.caps import Caps
+from pruneviz.caps import LOCAL, Caps
 from pruneviz.moment import Moment
 from pruneviz.recipe import Recipe
-from pruneviz.runs import performed
+from pruneviz.runs import keeping, listing, performed
+from pruneviz.runs.hand import Hand, Wanted
 from pruneviz.runs.jobs import Job
-from pruneviz.runs.queue import Queue
-from pruneviz.runs.store import Store, naming
+from pruneviz.runs.listing import ANY, Wanting
+from pruneviz.runs.queue import Queue, QueueFull
+from pruneviz.runs.store import Store, naming, space
 from pruneviz.runs.store.changes import held
 from pruneviz.runs.store.records import Run
-from pruneviz.runs.ticket import Ticket
 
 WAITING = 60
-"""Runs that wait here at most; one visitor may have a third of them."""
-FOREVER = 10**6
-"""Seconds: a run takes what it takes. It can be cancelled, and goes on where it ended. (A wait of a month is refused by the
-system.)"""
+"""Runs that wait here at most."""
+KNOWN_PACE = 60.0
+"""Seconds after which what a run has taken tells what it will take."""
+SEEN = 3_600.0
+"""Seconds for which a run that somebody has looked at makes no room for others."""
+DOORS = 64
+"""Runs that may be started or ended at the same time; two that share a door wait for each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +56,16 @@ class Watched:
 
 
 class Office:
-    """Runs of one store, performed by `workers` processes. Any thread may ask."""
+    """Runs of one store, performed by `workers` processes, within the `caps`. Any thread may ask."""
 
-    def __init__(self, store: Store, workers: int = 1):
+    def __init__(self, store: Store, workers: int = 1, caps: Caps = LOCAL):
         self.store = store
         self._queue: Queue | None = None
-        self._workers = workers
-        self._tickets: dict[str, Ticket] = {}
-        self._watchers: dict[str, set[str]] = {}
+        self._workers, self._caps = workers, caps
+        self._hands: dict[str, Hand] = {}
+        self._seen: dict[str, float] = {}
         self._guard = threading.Lock()
+        self._doors = [threading.RLock() for _ in range(DOORS)]
 
     def find(self, recipe: Recipe, hashes: tuple[str, str]) -> Run | None:
         """The run of this Recipe, if anybody ever asked for it."""
@@ -68,30 +75,41 @@ class Office:
             return None
 
     def start(self, asked: Asked, who: str) -> Run:
-        """The run goes on, or begins, or is done already. It raises QueueFull, one sentence, where too many wait."""
-        recipe = naming.decides(asked.recipe)
-        run = self.store.resume(self.store.enter(recipe, *asked.hashes, title=asked.title).key)
-        if run.over:
-            return run
-        with self._guard:
-            nodes = str(self.store.folder), self.store.address, run.key
+        """The run goes on, or begins, or is done already. It raises RuntimeError, one sentence, where too many wait, the
+        disk has no room for it, or it has taken all the time that a run may take."""
+        recipe, there = naming.decides(asked.recipe), self.find(asked.recipe, asked.hashes)
+        self._tidy()
+        if there is None or there.state != "done":
+            self._check(there)
+        key = self.store.enter(recipe, *asked.hashes, title=asked.title).key
+        with self._door(key):
+            run = self.store.resume(key)
+            if run.over:
+                return run
+            nodes = str(self.store.folder), self.store.address, key
             like = asked.job or Job("", recipe, asked.card)
             job = replace(like, kind=performed.KIND, recipe=recipe, card=asked.card, nodes=nodes, keep=True)
             queue = self._opened()
             queue.outdated(job)  # what ended a moment ago, paused or performed elsewhere, is not what is asked for
-            self._tickets[run.key] = queue.watch(job, f"{who}/{run.key}")
-            self._watchers.setdefault(run.key, set()).add(who)
+            try:
+                ticket = queue.watch(job, f"{who}/{key}")
+            except QueueFull:
+                if there is None and key not in self._hands:
+                    self.store.forget(key)  # nothing ever came of it
+                raise
+            with self._guard:
+                hand = self._hands.get(key)
+                if hand is None or hand.ticket is not ticket:
+                    hand = self._hands[key] = Hand(key, ticket)
+                hand.join(who)
         return run
 
     def watch(self, key: str) -> Watched:
         """A run as it is now."""
-        run, ticket = self.store.find(key), self._tickets.get(key)
+        run, hand = self.store.find(key), self._hands.get(key)
+        ticket = hand.ticket if hand else None
         if ticket is not None and ticket.over:
-            if ticket.state == "failed":
-                run = self.store.settle(run.key, "failed", ticket.trouble)
-            elif not run.over:
-                run = self.store.find(key)  # as it was when the worker let go of it, and not a moment before
-            ticket = None
+            run, ticket = self._let_go(key, hand), None
         idle = ticket is None and not run.over and not held(run, self.store.now())
         return Watched(run, ticket.position if ticket else None, run.left or (ticket.seconds_left if ticket else None), idle)
 
@@ -99,36 +117,48 @@ class Office:
         """What has come of a run, but for the first `after` moments."""
         return self.store.moments(key, after)
 
-    def cancel(self, key: str, who: str) -> Run:
-        """`who` wants it no more. It ends, within two seconds, unless others who asked for it are still here."""
+    def seen(self, key: str) -> None:
+        """Somebody looks at a run."""
         with self._guard:
-            others = self._watchers.get(key, set())
-            others.discard(who)
-            ticket = self._tickets.get(key)
-        if others:
-            return self.store.find(key)
-        run = self.store.cancel(key)
-        if ticket is None or ticket.over:
-            return run
-        ticket.cancel()
-        return self.store.settle(key, "cancelled")
+            self._seen[key] = time.monotonic()
+
+    def cancel(self, key: str, who: str, *, owner: bool = False) -> Run:
+        """`who` wants it no more. It ends, within two seconds, unless others who asked for it are still here.
+
+        A run that is performed is ended by who asked for it, or by the machine's `owner`; `Wanted` where it goes on. Whoever
+        starts it meanwhile waits until it has ended, and then it goes on.
+        """
+        with self._door(key):
+            with self._guard:
+                hand = self._hands.get(key)
+                if hand is not None and not hand.ticket.over:
+                    hand.leave(who, owner)
+                elif not owner and held(self.store.find(key), self.store.now()):
+                    raise Wanted("this run is performed elsewhere, so it goes on: whoever started it there can cancel it")
+            run = self.store.cancel(key)
+            if hand is None or hand.ticket.over:
+                return run
+            hand.ticket.cancel()
+            self._drop(key, hand)
+            return self.store.settle(key, "cancelled")
 
     def gone(self, who: str) -> None:
-        """`who` has left: what they asked for goes on, and anybody else who asked for it may cancel it."""
+        """`who` has left: what they asked for goes on, and others who asked for it may cancel it."""
         with self._guard:
-            for watchers in self._watchers.values():
-                watchers.discard(who)
+            for hand in self._hands.values():
+                hand.gone(who)
 
-    def past(self, lab: str = "") -> list[Run]:
-        """All runs of the store, or of one lab; the latest first."""
-        return self.store.list(lab=lab)
+    def past(self, lab: str = "", wanted: Wanting = ANY, most: int = 1000) -> list[Run]:
+        """The latest runs of the store, or of one lab, that are wanted; the latest first."""
+        return listing.latest(self.store, lab, wanted, most)
 
     def forget(self, key: str) -> None:
         """A run is no more, and nothing of it lies anywhere."""
-        ticket = self._tickets.pop(key, None)
-        if ticket is not None and not ticket.over:
-            ticket.cancel()
-        self.store.forget(key)
+        with self._door(key):
+            hand = self._hands.pop(key, None)
+            if hand is not None and not hand.ticket.over:
+                hand.ticket.cancel()
+            self.store.forget(key)
 
     def pids(self) -> list[int]:
         """The processes that perform runs."""
@@ -140,8 +170,69 @@ class Office:
             self._queue.close()
         self.store.close()
 
+    def _tidy(self) -> None:
+        """Forgets what is over, and who looked at what an hour ago."""
+        for key, hand in list(self._hands.items()):
+            if hand.ticket.over:
+                self._let_go(key, hand)
+        before = time.monotonic() - SEEN
+        with self._guard:
+            self._seen = {key: when for key, when in self._seen.items() if when > before}
+
+    def _check(self, there: Run | None) -> None:
+        """Refuses, in one sentence, a run that there is no time or no room for; what was over first makes room."""
+        most = self._caps.run_seconds
+        if there is not None and there.step and there.seconds > KNOWN_PACE:
+            takes = there.seconds / there.step * there.of
+            if takes > most:
+                raise RuntimeError(
+                    f"at its pace so far it takes about {takes:,.0f} seconds, and a run here may take {most:,}: what came "
+                    "of it is kept, choose fewer steps"
+                )
+        self._make_room(there)
+        if short := space.short(self.store.folder):
+            raise RuntimeError(short)
+
+    def _make_room(self, there: Run | None) -> None:
+        """Runs that were over first go where all of them fill more than they may; never one that is in hand or looked at."""
+        most = self._caps.store_bytes
+        if not (many := keeping.too_many(self.store, most)):
+            return
+        with self._guard:
+            spared = self._seen.keys() | self._hands.keys() | ({there.key} if there else set())
+        for key in keeping.to_go(self.store, many, spared):
+            with self._door(key), suppress(ValueError):
+                if self.store.find(key).over and key not in self._hands:
+                    self.store.forget(key)
+        if keeping.too_many(self.store, most):
+            raise RuntimeError(
+                f"the runs that are kept here fill the {most / 1e6:,.0f} MB that they may fill, and none of them can make "
+                "room now: try again in an hour"
+            )
+
+    def _let_go(self, key: str, hand: Hand) -> Run:
+        """A ticket is over: the run as it was left, when the worker let go of it and not a moment before."""
+        with self._door(key):
+            run = self.store.find(key)
+            if self._hands.get(key) is not hand:
+                return run
+            if hand.ticket.state == "failed":
+                run = self.store.settle(key, "failed", hand.ticket.trouble)
+            self._drop(key, hand)
+        return run
+
+    def _drop(self, key: str, hand: Hand) -> None:
+        with self._guard:
+            if self._hands.get(key) is hand:
+                del self._hands[key]
+
+    def _door(self, key: str) -> threading.RLock:
+        """Held while a run is started or ended, so that neither falls into the other."""
+        return self._doors[int(key[:8], 16) % DOORS]
+
     def _opened(self) -> Queue:
-        if self._queue is None:
-            caps = replace(Caps(), jobs=self._workers, queue=WAITING, job_seconds=FOREVER)
-            self._queue = Queue(caps, threads=1)
-        return self._queue
+        with self._guard:
+            if self._queue is None:
+                caps = replace(Caps(), jobs=self._workers, queue=WAITING, job_seconds=self._caps.run_seconds)
+                self._queue = Queue(caps, threads=1, each=self._caps.runs_each)
+            return self._queue

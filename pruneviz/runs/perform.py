@@ -15,7 +15,7 @@ from pruneviz.engine.training.memory import Memory
 from pruneviz.moment import Moment
 from pruneviz.recipe import Recipe
 from pruneviz.runs.beating import Beating
-from pruneviz.runs.store import LEASE, Store
+from pruneviz.runs.store import LEASE, Store, space
 from pruneviz.runs.store.records import Claim, Lost, Rotten, Run, StoreError
 
 OFTEN = 1.0
@@ -36,18 +36,22 @@ def perform(
 ) -> Iterator[Run]:
     """Performs a run: the run as it is stored, again and again, until it is over, or paused.
 
-    Where another performs it, or it is over, that is all there is to say. `stop` is asked after each moment; closing the
-    iterator pauses the run. While a moment is worked on, torch has the threads of the run's course: that is the whole
-    process's, so this is for a worker or for a command.
+    Where another performs it, or it is over, that is all there is to say; where the disk has no room for it, it pauses.
+    `stop` is asked after each moment; closing the iterator pauses the run. While a moment is worked on, torch has the
+    threads of the run's course: that is the whole process's, so this is for a worker or for a command.
     """
     run = store.find(key)
     if (subject.sha256, subject.data_sha256) != (run.model_sha256, run.data_sha256):
         raise ValueError(
             f"run {key[:12]} is of another model or of other data than {subject.title} is here: give it those files"
         )
+    short = space.short(store.folder)
     claim = store.claim(key, who, lease)
     if claim is None:
         yield store.find(key)
+        return
+    if short:
+        yield store.end(claim, "paused", short)
         return
     performance = _Performance(store, claim, subject, stop or (lambda: False))
     try:
@@ -87,14 +91,16 @@ class _Performance:
         with closing(labs.find(run.lab).run(self._subject, run.recipe, memory)) as moments:
             while (moment := self._next(moments, run.recipe.course.threads)) is not None:
                 self._moments.append(moment)
-                asked = self._stop() or self.beating.cancelling
-                if asked or self.beating.lost or time.monotonic() - self._since >= OFTEN:
+                stopped = self._stop()
+                if stopped or self.beating.cancelling or self.beating.lost or time.monotonic() - self._since >= OFTEN:
                     run = self._stored(memory)
-                    if run.cancelling or asked:
-                        ending = ("cancelled", "") if run.cancelling else ("paused", STOPPED)
-                        yield self._store.end(self._claim, *ending)
-                        return
+                    short = space.short(self._store.folder)
+                    if run.cancelling or stopped or short:
+                        ending = ("cancelled", "") if run.cancelling else ("paused", short or STOPPED)
+                        run = self._store.end(self._claim, *ending)
                     yield run
+                    if run.state != "running":  # one that was cancelled may be wanted again by now
+                        return
         yield self._stored(memory, done=True)
 
     def _remembered(self, run: Run) -> Memory:

@@ -18,6 +18,7 @@ from pruneviz.runs import machine
 from pruneviz.runs.foreman import Foreman
 from pruneviz.runs.jobs import Job
 from pruneviz.runs.ticket import CANCELLED, OVERRUN, UNWATCHED, Ticket
+from pruneviz.runs.turns import by_turns
 
 PATIENCE = 5.0
 """Seconds that a cancellation is waited for; it takes at most two."""
@@ -33,10 +34,12 @@ class QueueFull(RuntimeError):
 
 class Queue:
     """Heavy jobs of all visitors. `caps` say how many run, how many wait, and for how long; `larder_bytes` how much a worker
-    keeps of what it worked on last. Any thread may ask."""
+    keeps of what it worked on last. With `each`, so many of one visitor's wait or run, and visitors take turns. Any thread
+    may ask."""
 
-    def __init__(self, caps: Caps, *, threads: int = 0, larder_bytes: int | None = None):
-        self.caps = caps
+    def __init__(self, caps: Caps, *, threads: int = 0, larder_bytes: int | None = None, each: int | None = None):
+        self.caps, self._each = caps, each
+        self._served: dict[str, int] = {}
         self.changed = threading.Condition(threading.RLock())
         self.folder = machine.folder()
         self._numbers = itertools.count(1)
@@ -171,6 +174,7 @@ class Queue:
             free = [foreman for foreman in self._foremen if foreman.room(ticket.job)]
             if free:
                 self._waiting.remove(ticket)
+                self._serve(ticket)
                 max(free, key=lambda foreman: foreman.knows(ticket.job.card)).give(ticket)
 
     def settle(self, ticket: Ticket) -> None:
@@ -186,12 +190,12 @@ class Queue:
     def _enter(self, job: Job, who: str, left: list[Ticket]) -> Ticket:
         """A new ticket. Those `left` count no more: nobody watches them once this one is in."""
         visitor = who.partition("/")[0]
-        most = max(4, self.caps.queue // SHARE)
+        most = self._each or max(4, self.caps.queue // SHARE)
         counted = [ticket for ticket in self._live.values() if ticket not in left]
         own = sum(any(one.partition("/")[0] == visitor for one in ticket.watchers) for ticket in counted)
         if own >= most:
             raise QueueFull(f"{own} jobs of yours wait or run, and one visitor may have {most}: cancel one, or wait for one")
-        ticket = Ticket(next(self._numbers), job, self)
+        ticket = Ticket(next(self._numbers), job, self, visitor)
         self._waiting.append(ticket)
         self.deal()
         going = [one for one in left if one in self._waiting and not one.job.keep]
@@ -226,7 +230,15 @@ class Queue:
         for foreman in self._foremen:
             foreman.dismiss(ticket)
 
+    def _serve(self, ticket: Ticket) -> None:
+        """Its owner has had a turn. Who waits for none any more is forgotten."""
+        waiting = {one.owner for one in self._waiting}
+        self._served = {one: when for one, when in self._served.items() if one in waiting}
+        self._served[ticket.owner] = next(self._numbers)
+
     def _order(self) -> list[Ticket]:
+        if self._each is not None:
+            return by_turns(self._waiting, self._served)
         return sorted(self._waiting, key=lambda ticket: (ticket.job.urgency, ticket.number))
 
     def _in_hand(self, kind: str) -> list[Ticket]:

@@ -17,7 +17,7 @@ import torch
 from pruneviz import shipped_runs
 from pruneviz.engine.sources import card
 from pruneviz.engine.subject import Subject
-from pruneviz.engine.training import labs
+from pruneviz.engine.training import labs, second
 from pruneviz.engine.training.memory import Memory
 from pruneviz.moment import Moment
 from pruneviz.recipe import Recipe
@@ -25,6 +25,10 @@ from pruneviz.runs.store import instants, naming
 from pruneviz.shipped import SAMPLES
 from pruneviz.traced import Traced
 
+UNITS = {"subject": "digits_resnet", "granularity": "filter", "amount": 0.3, "steps": 300, "retrain": 40}
+BY_SCALE, BY_NORM = {"criterion": "bn_scale"}, {"pool": "l2", "scope": "layer"}
+NOTHING = {"penalty": "none", "strength": 0.0}
+"""What the regularise lab ships of whole filters: on which network, cut by what, and what nobody pulls on."""
 SPARSE = 3
 """Of so many drawn weights one is shipped."""
 
@@ -53,13 +57,24 @@ PLANS = {
     ),
     "regularise": Plan(
         # Both pull about as hard on a weight of usual size, 0.06: 3e-4 · sign(w) and 5e-3 · w.
-        tuple({"penalty": one, "strength": much} for one, much in (("none", 0.0), ("l1", 3e-4), ("l2", 5e-3))),
+        (*({"penalty": one, "strength": much} for one, much in (("none", 0.0), ("l1", 3e-4), ("l2", 5e-3))),
+         # Whole filters: cut by the scales that slimming pulls on, or by the norms that group lasso pulls on.
+         *(UNITS | BY_SCALE | one for one in (NOTHING, {"penalty": "slimming", "strength": 1e-2})),
+         *(UNITS | BY_NORM | one for one in (NOTHING, {"penalty": "group-lasso", "strength": 3e-4}))),
         arrays=("histogram",), once=("edges", "amounts", "before", "after"),
     ),
     "lottery": Plan(
-        ({},), arrays=("mask", "mask_shape", "end", "before", "after"), once=("rounds", "start", "places"),
-        pictures=("mask", "mask_shape"), sparse=("start", "places", "end", "before", "after"),
-        values=("accuracy", "n", "round", "sparsity"),
+        ({}, {"second": second.HALVES}), arrays=("mask", "mask_shape", "end", "before", "after"),
+        once=("rounds", "start", "places"), pictures=("mask", "mask_shape"),
+        sparse=("start", "places", "end", "before", "after"), values=("accuracy", "n", "round", "sparsity"),
+    ),
+    "initial": Plan(
+        # Who chooses, with both controls; and what each leaves where next to nothing may stay. Magnitudes of a trained
+        # network are compared within each layer: over all of them nearly the whole second layer would go.
+        (*({"method": one} for one in ("snip", "grasp", "synflow", "random")),
+         {"method": "trained", "scope": "layer"},
+         *({"method": one, "control": "", "amount": 0.998} for one in ("snip", "grasp", "synflow"))),
+        once=("kept",), values=("accuracy", "n", "sparsity", "collapsed"),
     ),
     "movement": Plan(
         (*({"method": one} for one in ("magnitude", "movement", "soft-movement")),

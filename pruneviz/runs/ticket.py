@@ -26,11 +26,11 @@ class Ticket:
     """A job on its way: `state` is waiting, running, done, cancelled or failed. All who watch equal jobs hold the same one.
 
     `results` are those so far; they stay when the job is cancelled. `trouble` says in one sentence why it failed, and `code`
-    in one word, where there is one.
+    in one word, where there is one. `owner` is the visitor who asked for it first.
     """
 
-    def __init__(self, number: int, job: Job, queue: Queue):
-        self.number, self.job = number, job
+    def __init__(self, number: int, job: Job, queue: Queue, owner: str = ""):
+        self.number, self.job, self.owner = number, job, owner
         self.state, self.trouble, self.code = "waiting", "", ""
         self.results: list[Any] = []
         self.steps = 0

@@ -129,7 +129,7 @@ def _looked(place: Place, key: str, acknowledged: int, expected, tally: Tally, e
     if run.moments != len(told) or run.step != (told[-1].step if told else 0):
         tally.broken.append(f"{len(told)} moments, and {run.moments} are counted")
     for sha256 in named:
-        store._tensors().read(sha256)
+        store._beside.read(sha256)
     moments, result = expected
     tally.different += sum(not one.same(other) for one, other in zip(told, moments, strict=False))
     if ended:

@@ -10,11 +10,16 @@ import pytest
 
 from pruneviz.engine.sources.asked import Asked
 from pruneviz.runs import cluster
-from pruneviz.runs.perform import enter
+from pruneviz.runs import perform as performing
+from pruneviz.runs.perform import enter, perform
 from pruneviz.runs.store import Store
 
 
 class RayError(Exception):
+    pass
+
+
+class WorkerCrashedError(RayError):
     pass
 
 
@@ -70,7 +75,49 @@ def test_each_run_is_a_task_that_is_tried_again_and_takes_its_threads(tmp_path, 
     seen = []
     done = cluster.all_of(store, runs, lambda run: Asked(run.recipe.subject), seen.append, lambda: False)
     assert [run.state for run in done] == ["done"] * 3 == [run.state for run in seen] and ray.over
-    assert {tuple(how.items()) for how, _ in ray.asked} == {(("num_cpus", 1), ("max_retries", -1))}
+    assert {tuple(how.items()) for how, _ in ray.asked} == {(("num_cpus", 1), ("max_retries", 0))}
+    store.close()
+
+
+def test_a_task_that_dies_goes_on_while_it_comes_further(tmp_path, digits, tiny, ray, monkeypatch):
+    """It dies at 2, 4, 6 … of 12 steps: tried as often as that takes."""
+    monkeypatch.setattr(performing, "OFTEN", 0.0)
+    store, (run, *_) = entered(tmp_path, digits, tiny)
+
+    def dies(_folder, _address, key, _asked):
+        before = store.find(key).step
+        for now in perform(store, key, digits, stop=lambda: False):
+            if now.step == before + 2 and now.state == "running":
+                raise WorkerCrashedError("The worker died unexpectedly")
+
+    monkeypatch.setattr(cluster, "_perform", dies)
+    told = []
+    (done,) = cluster.all_of(store, [run], lambda run: Asked(run.recipe.subject), told.append, lambda: False)
+    assert done.state == "done" and len(ray.asked) >= 6 and told == [done]
+    store.close()
+
+
+def test_a_task_that_dies_at_one_place_has_failed_and_the_others_are_done(tmp_path, digits, tiny, ray, monkeypatch):
+    """Its lease goes on for a moment after its last death, as that of a process of another machine does."""
+    store, runs = entered(tmp_path, digits, tiny)
+    true = cluster._perform
+
+    def dies(folder, address, key, asked):
+        if key != runs[1].key:
+            return true(folder, address, key, asked)
+        store.claim(key, "elsewhere", lease=0.4)
+        raise WorkerCrashedError("The worker died unexpectedly")
+
+    monkeypatch.setattr(cluster, "_perform", dies)
+    told = []
+    done = cluster.all_of(store, runs, lambda run: Asked(run.recipe.subject), told.append, lambda: False)
+    assert [run.state for run in done] == ["done", "failed", "done"] and len(ray.asked) == 2 + cluster.TRIES
+    assert (
+        "3 processes" in done[1].trouble
+        and "memory" in done[1].trouble
+        and {run.key for run in told} == {run.key for run in runs}
+    )
+    assert store.resume(runs[1].key).state == "waiting"
     store.close()
 
 

@@ -9,16 +9,20 @@ import os
 import threading
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from pruneviz.runs import foreground, told
+from pruneviz.runs import beating, foreground, performed, told
 from pruneviz.runs import perform as performing
+from pruneviz.runs.office import Asked, Office
 from pruneviz.runs.perform import enter, perform
 from pruneviz.runs.store import Store
 from pruneviz.runs.store import tensors as files
 from pruneviz.runs.store.records import StoreError
+from tests.runs import tiny_lab
+from tests.test_nursery import gone
 
 SLOW = {"times": 31}
 """Thirty milliseconds a moment."""
@@ -104,21 +108,104 @@ def test_a_performer_that_was_thought_dead_writes_nothing_more(store, tiny, digi
     assert [one.step for one in store.moments(run.key)] == list(range(1, 13))
 
 
-def test_cancel_ends_it_within_two_seconds_and_resume_goes_on(store, tiny, digits, whole):
-    run = enter(store, digits, course(tiny, times=201))
-    ended = []
+class Gate:
+    """Holds the tiny lab's third moment back until the performer has heard that it is to end."""
+
+    def __init__(self, store, monkeypatch):
+        self.at, self.heard, self.go = threading.Event(), threading.Event(), threading.Event()
+        self._moment, self._beat = tiny_lab._moment, store.beat
+        monkeypatch.setattr(beating, "LONGEST", 0.01)
+        monkeypatch.setattr(tiny_lab, "_moment", self.moment)
+        monkeypatch.setattr(store, "beat", self.beat)
+
+    def moment(self, recipe, stage, step, *more):
+        if step == 3 and not self.go.is_set():
+            self.at.set()
+            assert self.go.wait(60)
+        return self._moment(recipe, stage, step, *more)
+
+    def beat(self, claim):
+        run = self._beat(claim)
+        if run.cancelling:
+            self.heard.set()
+        return run
+
+
+def test_cancel_ends_it_after_the_moment_that_it_is_at_and_resume_goes_on(store, tiny, digits, whole, monkeypatch):
+    run, gate, ended = enter(store, digits, tiny), Gate(store, monkeypatch), []
     thread = threading.Thread(target=lambda: ended.extend(perform(store, run.key, digits)))
     thread.start()
-    while not store.moments(run.key, arrays=False):
-        time.sleep(0.02)
+    assert gate.at.wait(60)
     store.cancel(run.key)
-    began = time.monotonic()
+    assert gate.heard.wait(60)
+    gate.go.set()
     thread.join()
-    assert time.monotonic() - began < 5 and ended[-1].state == "cancelled" and 0 < ended[-1].step < 12
+    assert (ended[-1].state, ended[-1].step, ended[-1].moments) == ("cancelled", 3, 3)
     assert list(perform(store, run.key, digits)) == [ended[-1]]
     store.resume(run.key)
     *_, done = perform(store, run.key, digits)
-    assert done.state == "done" and done.moments == 12
+    assert done.state == "done" and done.moments == 12 and done.memory == whole[1]
+
+
+def test_a_run_that_is_wanted_again_before_it_has_ended_goes_on(store, tiny, digits, whole, monkeypatch):
+    """Its performer has heard that it is to end, and has not ended it yet, when another asks for it."""
+    run, gate, told = enter(store, digits, tiny), Gate(store, monkeypatch), []
+    thread = threading.Thread(target=lambda: told.extend(perform(store, run.key, digits)))
+    thread.start()
+    assert gate.at.wait(60)
+    store.cancel(run.key)
+    assert gate.heard.wait(60)
+    assert store.resume(run.key).state == "running"
+    gate.go.set()
+    thread.join()
+    assert told[-1].state == "done" and told[-1].memory == whole[1] and {one.state for one in told[:-1]} <= {"running"}
+
+
+@pytest.mark.parametrize(("lease", "often"), [(20.0, 1.0), (2.0, 0.5)])
+def test_whoever_performs_it_asks_every_second_whether_it_is_to_end(store, tiny, digits, lease, often):
+    run, waits = enter(store, digits, tiny), []
+    one = beating.Beating(store, store.claim(run.key, lease=lease))
+    one._over = SimpleNamespace(wait=lambda seconds: waits.append(seconds) or len(waits) > 2)
+    store.cancel(run.key)
+    one._run()
+    assert one.cancelling and waits == [often] * 3
+
+
+def test_a_step_that_outlasts_the_cancel_is_ended_by_force(tmp_path, digits, monkeypatch):
+    """A moment of ten minutes: whoever cancels does not wait for it, and it does not go on unseen."""
+    monkeypatch.setattr(performed, "KIND", "tests.runs.tiny_performed:perform")
+    office = Office(Store(tmp_path))
+    recipe = course(tiny_lab.RECIPE, method="endless")
+    run = office.start(Asked(recipe, "digits_mlp", (digits.sha256, digits.data_sha256)), "one/tab")
+    end = time.monotonic() + 60
+    while office.store.find(run.key).state != "running" and time.monotonic() < end:
+        time.sleep(0.02)
+    (pid,) = office.pids()
+    ended = office.cancel(run.key, "one/tab")
+    assert (ended.state, ended.moments, ended.holder) == ("cancelled", 0, "") and gone(pid)
+    assert office.store.claim(run.key) is None
+    office.close()
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EACCES])
+def test_a_memory_that_cannot_be_read_just_now_pauses_the_run_with_all_it_has(
+    store, tiny, digits, whole, often, monkeypatch, number
+):
+    run = enter(store, digits, tiny)
+    steps = perform(store, run.key, digits)
+    for _ in range(3):
+        next(steps)
+    steps.close()
+
+    def fail(_path):
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files.Path, "read_bytes", fail)
+        (paused,) = perform(store, run.key, digits)
+    assert (paused.state, paused.moments) == ("paused", 3) and "could not read" in paused.trouble
+    *_, done = perform(store, run.key, digits)
+    assert done.memory == whole[1] and len(store.moments(run.key)) == 12
 
 
 def test_asked_to_stop_it_pauses_with_all_that_it_had(store, tiny, digits):

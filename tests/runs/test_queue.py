@@ -71,7 +71,7 @@ def test_a_job_is_done(make, job):
     assert queue.tickets() == []
 
 
-@pytest.mark.parametrize(("said", "nice"), [("", 10), ("3", 3), ("much", 10)])
+@pytest.mark.parametrize(("said", "nice"), [("", 10), ("3", 3)])
 def test_a_worker_is_nice_and_has_its_threads(make, job, monkeypatch, said, nice):
     monkeypatch.setenv("PRUNEVIZ_NICE", said)
     queue = make()

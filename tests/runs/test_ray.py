@@ -43,3 +43,24 @@ def test_a_cluster_performs_what_this_machine_does(tmp_path, digits, node):
     assert [run.memory for run in far] == [run.memory for run in own], "the same network, to the bit"
     for store in (here, there):
         store.close()
+
+
+def test_a_run_that_kills_its_process_has_failed_and_is_not_tried_for_ever(tmp_path, digits, node, monkeypatch):
+    """As one does that takes more memory than there is."""
+
+    def dies(_folder, _address, key, _asked):
+        import os
+
+        os.open(f"{place}/{os.getpid()}", os.O_CREAT)
+        os.kill(os.getpid(), 9)
+
+    place = tmp_path / "died"
+    place.mkdir()
+    monkeypatch.setattr(cluster, "_perform", dies)
+    default = labs.find("schedule").default
+    store = Store(tmp_path / "store")
+    run = enter(store, digits, replace(default, subject="digits_mlp"))
+    (failed,) = cluster.all_of(store, [run], lambda run: Asked(run.recipe.subject), lambda run: None, lambda: False)
+    assert failed.state == "failed" and "without a word" in failed.trouble
+    assert len(list(place.iterdir())) == cluster.TRIES
+    store.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import sqlite3
 import threading
@@ -13,13 +14,16 @@ import numpy as np
 import pytest
 import torch
 from sqlalchemy import event, text
+from sqlalchemy.exc import OperationalError
 
+from pruneviz.__main__ import main
 from pruneviz.course import Course
 from pruneviz.moment import Moment
 from pruneviz.recipe import LOOKS, Recipe
-from pruneviz.runs.store import Store, holder, naming, place
+from pruneviz.runs.store import Store, holder, instants, naming, place
 from pruneviz.runs.store import tensors as files
-from pruneviz.runs.store.records import Lost, Rotten, StoreError
+from pruneviz.runs.store.records import Full, Lost, Rotten, StoreError
+from pruneviz.shipped import SAMPLES
 from tests.runs.conftest import POSTGRESQL
 
 RECIPE = Recipe(course=Course(lab="x", steps=9))
@@ -36,7 +40,8 @@ def entered(store: Store, seed: int = 0):
 
 def lying(store: Store) -> set[str]:
     """The files of tensors that lie in a store's folder."""
-    return {path.name for path in (store.folder / "tensors").rglob("*") if path.is_file() and path.name != files.RESERVE}
+    found = {path.name for path in (store.folder / "tensors").rglob("*") if path.is_file()}
+    return found - {files.RESERVE, files.WORD}
 
 
 def test_a_run_is_named_by_what_decides_it():
@@ -54,6 +59,31 @@ def test_a_run_is_named_by_what_decides_it():
     assert len({key, *(naming.key(one, "aa", "bb") for one in others), naming.key(RECIPE, "b", "abb")}) == 5
     with pytest.raises(ValueError, match="trains nothing"):
         naming.key(Recipe(), "aa", "bb")
+
+
+def test_a_run_that_goes_on_with_another_cards_data_is_named_by_these_too(tmp_path):
+    """The card of 40 digits, then the same card with other digits: another run. With the other half of one's own classes,
+    or with nothing, the name is what it always was."""
+
+    def goes_on(second: str) -> Recipe:
+        return replace(RECIPE, course=replace(RECIPE.course, second=second))
+
+    def named(seed: int) -> str:
+        images = np.random.default_rng(seed).integers(0, 17, (40, 8, 8), dtype=np.uint8)
+        np.savez(tmp_path / "data.npz", x_test=images, y_test=np.arange(40) % 10)
+        return naming.key(goes_on(str(tmp_path / "subject.toml")), "aa", "bb")
+
+    weights = SAMPLES / "digits_mlp" / "weights.safetensors"
+    (tmp_path / "subject.toml").write_text(
+        f'name = "Other digits"\ntask = "image_classification"\nweights = "{weights}"\n'
+        '[architecture]\nbuild = "digits_mlp"\n[data]\nfile = "data.npz"\n',
+        "utf-8",
+    )
+    assert named(0) == named(0) != named(1)
+    halves = naming.key(goes_on("upper-half"), "aa", "bb")
+    assert halves == "055d810e0514fb228a23d954e2fa9cf85dc5ee24bf7556491cb93005a8b9d00a"
+    with pytest.raises(ValueError):
+        naming.key(goes_on("no_such_card"), "aa", "bb")
 
 
 def test_equal_runs_are_one_and_others_are_others(store):
@@ -333,3 +363,245 @@ def test_a_server_that_cannot_be_reached_is_said(kind, tmp_path):
     with pytest.raises(StoreError, match="database could not do it .* reached") as said:
         store.list()
     assert "secret" not in str(said.value)
+
+
+def done(store: Store, seed: int = 0):
+    run = entered(store, seed)
+    return store.add(store.claim(run.key), FIRST, MEMORY | {"seed": torch.tensor(seed)}, done=True)
+
+
+def folder_of(store: Store):
+    return next((store.folder / "tensors").iterdir())
+
+
+def unmarked(store: Store) -> None:
+    """The store as it was made before folders had a word."""
+    (folder_of(store) / files.WORD).unlink()
+    with store._database.writing() as connection:
+        connection.execute(text("DELETE FROM about WHERE name = 'tensors'"))
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EACCES, errno.EIO, errno.ESTALE])
+def test_a_file_that_cannot_be_read_just_now_is_no_damage(store, monkeypatch, number):
+    """Too many open files, a disk that does not answer: whoever presses Resume loses nothing."""
+    run, there = done(store), lying(store)
+
+    def fail(_path):
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files.Path, "read_bytes", fail)
+        for ask in (lambda: store.memory(run), lambda: store.moments(run.key), lambda: store.resume(run.key)):
+            with pytest.raises(StoreError, match="could not read .* safe") as said:
+                ask()
+            assert not isinstance(said.value, Rotten)
+    assert store.resume(run.key) == run and len(store.moments(run.key)) == 2 and lying(store) == there
+
+
+def test_a_folder_whose_word_cannot_be_read_is_no_other(store, places, monkeypatch):
+    run, again = done(store), Store(*places)
+
+    def fail(*_arguments):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files.Path, "read_text", fail)
+        with pytest.raises(StoreError, match="could not read"):
+            again.resume(run.key)
+    assert again.resume(run.key) == run
+    again.close()
+
+
+def test_whoever_has_another_folder_is_told_and_destroys_nothing(store, tmp_path, monkeypatch):
+    """A second server on the same database, its PRUNEVIZ_STORE set to elsewhere: every door says so; nothing changes."""
+    run, waits = done(store), entered(store, 1)
+    other = Store(tmp_path / "elsewhere", store.address)
+    assert {one.key for one in other.list()} == {run.key, waits.key}
+    assert len(other.moments(run.key, arrays=False)) == 2
+    claim = other.claim(waits.key)
+    doors = [
+        lambda: other.memory(run), lambda: other.moments(run.key), lambda: other.resume(run.key),
+        lambda: other.resume(waits.key), lambda: other.add(claim, FIRST, MEMORY), lambda: other.forget(run.key),
+    ]  # fmt: skip
+    for door in doors:
+        with pytest.raises(StoreError, match="do not lie in .*elsewhere.*PRUNEVIZ_STORE") as said:
+            door()
+        assert not isinstance(said.value, Rotten)
+    assert not (tmp_path / "elsewhere" / "tensors").exists()
+    assert store.find(run.key) == run and store.memory(run) and len(store.moments(run.key)) == 2
+    monkeypatch.setenv(place.FOLDER, str(other.folder))
+    monkeypatch.setenv(place.ADDRESS, other.address)
+    assert main(["runs", "forget", run.key]) == 0  # the way out, where they are lost
+    assert other.add(claim, FIRST, MEMORY).moments == 2 and other.memory(other.find(waits.key))
+    with pytest.raises(StoreError, match="do not lie in"):
+        done(store, 2)  # by now the other folder is the database's
+    with pytest.raises(StoreError, match="is not in .* copy it there") as said:
+        store.memory(store.find(waits.key))
+    assert not isinstance(said.value, Rotten) and len(other.moments(waits.key)) == 2
+    other.close()
+
+
+def test_a_disk_that_was_unmounted_is_no_damage(store):
+    run = done(store)
+    folder = folder_of(store)
+    away = folder.rename(store.folder / "away")
+    for mounted in (False, True):
+        if mounted:
+            folder.mkdir()  # the empty place that a disk leaves behind
+        for door in (lambda: store.memory(run), lambda: store.resume(run.key)):
+            with pytest.raises(StoreError, match="is not in") as said:
+                door()
+            assert not isinstance(said.value, Rotten)
+    folder.rmdir()
+    away.rename(folder)
+    assert store.resume(run.key) == run and len(store.moments(run.key)) == 2
+
+
+@pytest.mark.parametrize("lost", ["both", "the folder's", "the database's"])
+def test_a_store_without_a_word_is_taken_when_all_is_there(store, places, lost):
+    """As stores were made before there was one; and as a backup of the files alone is."""
+    run = done(store)
+    if lost == "the folder's":
+        (folder_of(store) / files.WORD).unlink()
+    else:
+        unmarked(store)
+    if lost == "the database's":
+        (folder_of(store) / files.WORD).write_text("another")
+    again = Store(*places)
+    assert again.resume(run.key) == run and again.memory(run) and (folder_of(store) / files.WORD).read_text()
+    (folder_of(store) / f"{run.memory}.safetensors").unlink()
+    with pytest.raises(Rotten, match="is gone"):  # from here on it has to be there
+        again.memory(run)
+    again.close()
+
+
+def test_a_store_without_a_word_of_which_some_is_missing_is_used_and_proves_nothing(store, places):
+    run, other = done(store), done(store, 1)
+    unmarked(store)
+    path = folder_of(store) / f"{other.memory}.safetensors"
+    away = path.rename(store.folder / "away")
+    again = Store(*places)
+    assert again.memory(run) and done(again, 2).state == "done"
+    with pytest.raises(StoreError, match="copy it there from where it lies.*runs forget") as said:
+        again.resume(other.key)
+    assert not isinstance(said.value, Rotten) and again.find(other.key) == other
+    assert not (folder_of(store) / files.WORD).exists()
+    away.rename(path)
+    later = Store(*places)
+    assert later.resume(other.key) == other and (folder_of(store) / files.WORD).exists()
+    assert done(again, 3).state == "done"  # whoever had it open before goes on
+    again.close()
+    later.close()
+
+
+def test_a_folder_without_a_word_and_without_a_file_is_refused(store, places):
+    run = done(store)
+    unmarked(store)
+    aside = [path.rename(store.folder / path.name) for path in folder_of(store).glob("*.safetensors")]
+    again = Store(*places)
+    with pytest.raises(StoreError, match="do not lie in"):
+        again.resume(run.key)
+    for path in aside:
+        path.rename(folder_of(store) / path.name)
+    assert again.resume(run.key) == run
+    again.close()
+
+
+def test_what_is_acknowledged_lies_in_folders_that_last(tmp_path, monkeypatch):
+    """Before the first row, the list of every folder that was made, and of those that they lie in, is on the disk."""
+    lasting, true = set(), os.fsync
+
+    def fsync(at):
+        lasting.add(os.fstat(at).st_ino)
+        true(at)
+
+    monkeypatch.setattr(files.os, "fsync", fsync)
+    store = Store(tmp_path / "new" / "store")
+    run = entered(store)
+    assert {path.stat().st_ino for path in (tmp_path, tmp_path / "new")} <= lasting
+    store.add(store.claim(run.key), FIRST, MEMORY)
+    tensors = folder_of(store)
+    assert {path.stat().st_ino for path in (store.folder, tensors.parent, tensors)} <= lasting
+    store.close()
+
+
+def test_only_a_full_disk_costs_the_reserve_and_it_is_set_aside_again(store, monkeypatch):
+    run = entered(store)
+    claim = store.claim(run.key)
+    store.add(claim, FIRST, MEMORY)
+    reserve, true, told = folder_of(store) / files.RESERVE, Store._end, []
+
+    def fails(problem):
+        def wrapped(*arguments):
+            told.append(problem)
+            if len(told) == 1:
+                raise problem
+            return true(*arguments)
+
+        monkeypatch.setattr(Store, "_end", wrapped)
+
+    fails(StoreError("the server cannot be reached"))
+    with pytest.raises(StoreError, match="reached"):
+        store.end(claim, "paused", "x")
+    assert len(told) == 1 and reserve.stat().st_size == files.RESERVED
+    told.clear()
+    fails(Full("the disk is full"))
+    assert store.end(claim, "paused", "x").state == "paused" and not reserve.exists()
+    store.add(store.claim(run.key), [Moment(3, 9, "train")], MEMORY)
+    assert reserve.stat().st_size == files.RESERVED
+
+
+def test_a_reserve_that_finds_no_room_takes_none(tmp_path, monkeypatch):
+    folder, true = files.Tensors(tmp_path), files.Path.write_bytes
+
+    def half(path, content):
+        true(path, content[: len(content) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files.Path, "write_bytes", half)
+    folder.reserve()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_database_is_told_from_one_that_is_down(tmp_path):
+    database = Store(tmp_path)._database
+    for said, kind in (("database or disk is full", Full), ("disk I/O error", StoreError)):
+        with pytest.raises(StoreError) as problem, database._told():
+            raise OperationalError("", {}, sqlite3.OperationalError(said))
+        assert type(problem.value) is kind
+
+
+def test_a_run_names_every_version_that_it_was_performed_with(store, monkeypatch):
+    """Begun with one torch, gone on with by another, and by the first again: no single one tells its last digits."""
+    run = entered(store)
+
+    def go_on(torch_version):
+        versions = json.dumps({"torch": torch_version, "numpy": "2"})
+        monkeypatch.setattr(instants, "versions", lambda: versions)
+        claim = store.claim(run.key)
+        return claim, dict(store.find(run.key).versions)
+
+    claim, said = go_on("1")
+    assert said == {"torch": "1", "numpy": "2"}
+    store.end(claim, "paused")
+    claim, said = go_on("2")
+    assert said == {"torch": "2", "numpy": "2"}, "nothing was stored with the first"
+    store.add(claim, FIRST, MEMORY)
+    store.end(claim, "paused")
+    for version in ("3", "2"):
+        claim, said = go_on(version)
+        assert said == {"torch": "2 and 3", "numpy": "2"}
+        store.end(claim, "paused")
+    claim, _ = go_on("4")
+    assert store.restart(claim).versions == {"torch": "4", "numpy": "2"}, "it begins anew"
+
+
+def test_a_run_that_is_wanted_again_is_not_cancelled(store):
+    """One cancels, another asks for it before whoever performs it has ended it."""
+    run = entered(store)
+    claim = store.claim(run.key)
+    store.cancel(run.key)
+    assert store.resume(run.key).state == "running" and not store.beat(claim).cancelling
+    assert store.end(claim, "cancelled").state == "running" and store.add(claim, FIRST, MEMORY).moments == 2
+    store.cancel(run.key)
+    assert store.end(claim, "cancelled").state == "cancelled"

@@ -34,6 +34,5 @@ def store(tmp_path, monkeypatch):
     monkeypatch.delenv("PRUNEVIZ_DATABASE_URL", raising=False)
     desk = Office(Store())
     monkeypatch.setattr(office, "_office", lambda: desk)
-    office._traced.cache_clear()
     yield desk
     desk.close()

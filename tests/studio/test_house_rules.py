@@ -32,6 +32,7 @@ NAMES = ("PRUNEVIZ_SHARED", "PRUNEVIZ_CARDS", "PRUNEVIZ_DOWNLOADS", "PRUNEVIZ_UP
 @pytest.fixture
 def settings(monkeypatch):
     """Settings in effect, as they can be changed; and an environment that says nothing."""
+    monkeypatch.delenv("PRUNEVIZ_NICE", raising=False)
     chosen = dict(SAFE)
     monkeypatch.setattr(st, "get_option", chosen.get)
     monkeypatch.setattr("sys.argv", ["app.py"])

@@ -5,11 +5,16 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from pruneviz import shipped_runs
+from pruneviz.engine.training import loop
+from pruneviz.moment import Moment
 from pruneviz.query import to_query
-from pruneviz.studio.labs import asked
+from pruneviz.runs.office import Asked
+from pruneviz.runs.store.naming import decides
+from pruneviz.studio.labs import asked, found, office, traces
 from tests.studio.test_pages import opened
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -37,7 +42,7 @@ def test_the_story_is_told_before_anything_is_trained(path, store):
 
 
 def test_the_titles_have_their_interval_and_seeds():
-    assert "over 3 seeds" in page(SCHEDULE).title[0].value
+    assert "3 seeds" in page(SCHEDULE).title[0].value
     headline = page(REGULARISE).title[0].value
     assert headline.startswith("At 90% sparsity, before retraining L1 minus L2 is") and "nobody knows" not in headline
 
@@ -133,6 +138,30 @@ def test_a_run_is_performed_watched_listed_and_shown(store):
     assert other.query_params["seed"] == "5"
 
 
+@pytest.mark.parametrize("ended", ["", "paused"])
+def test_a_run_that_a_restart_interrupted_says_so_to_whoever_comes(store, monkeypatch, ended):
+    """Its process is gone without a word, or has paused it; the store has 10 of its 30 steps."""
+    recipe = asked.on(asked.opens_with("schedule"), "digits_mlp")
+    recipe = replace(recipe, course=replace(recipe.course, steps=20, retrain=10, every=10, times=2), seed=5)
+    subject = asked.kitchen.subject("digits_mlp")
+    key = store.store.enter(recipe, subject.sha256, subject.data_sha256, "Schedule lab: digits").key
+    claim = store.store.claim(key, "gone", lease=0.0)
+    found = {"accuracy": 0.9, "n": 500.0, "amount": 0.1, "sparsity": 0.1}
+    store.store.add(claim, [Moment(10, 30, "schedule", found, {"cuts": np.zeros((0, 5)), "alive": np.ones(3)})], {})
+    if ended:
+        store.store.end(claim, ended, "the disk is full")
+    started = []
+    monkeypatch.setattr(store, "start", lambda asked, who: started.append(asked.recipe.seed))
+    app = page(SCHEDULE, **to_query(recipe))
+    (bar,) = app.get("progress")
+    assert bar.proto.text.startswith("Interrupted after 10 of 30 training steps") and bar.proto.value == 33
+    assert ("the disk is full" in bar.proto.text) is bool(ended)
+    assert "was interrupted, 10 of 30 steps" in told(app) and "is running" not in told(app)
+    assert app.button(key="run-live").label == "Resume"
+    app.button(key="run-live").click().run()
+    assert not app.exception and started == [5]
+
+
 def test_a_full_queue_is_a_sentence(store, monkeypatch):
     def full(*_):
         raise RuntimeError("60 runs wait already: try again later")
@@ -141,3 +170,114 @@ def test_a_full_queue_is_a_sentence(store, monkeypatch):
     app = page(SCHEDULE)
     app.button(key="run-live").click().run()
     assert not app.exception and "60 runs wait already" in told(app)
+
+
+def kept(store, recipe, step: int = 30, of: int = 30, done: bool = True, seconds: float = 3.0) -> str:
+    """A run in the store of which so much is done, in a few numbers; its key."""
+    subject = asked.kitchen.subject(recipe.subject)
+    key = store.store.enter(decides(recipe), subject.sha256, subject.data_sha256, "Schedule lab: digits").key
+    claim = store.store.claim(key, "gone", lease=0.0)
+    values = {"accuracy": 0.9, "n": 500.0, "amount": 0.1, "sparsity": 0.1}
+    moment = Moment(step, of, "schedule", values, {"cuts": np.zeros((0, 5)), "alive": np.ones(3)})
+    store.store.add(claim, [moment], {}, seconds, done=done)
+    return key
+
+
+@pytest.fixture
+def small():
+    """A setting that nobody ran, on a model with runs of its own."""
+    recipe = asked.on(asked.opens_with("schedule"), "digits_mlp")
+    return replace(recipe, course=replace(recipe.course, steps=20, retrain=10, every=10, times=2))
+
+
+def test_a_run_is_found_however_many_newer_ones_there_are(store, small):
+    """The old one is of seed 0; thirty are newer. Whoever comes with its link sees it done, and another one go on."""
+    old, left = kept(store, small), kept(store, replace(small, seed=99), 10, done=False)
+    for seed in range(1, 31):
+        kept(store, replace(small, seed=seed))
+    assert found.exactly(small).key == old and found.exactly(small).done
+    assert found.exactly(replace(small, seed=99)).step == 10 and found.exactly(replace(small, seed=98)) is None
+    shown = [run.key for run in found.siblings(small)]
+    assert len(shown) == found.MOST and left in shown, "what goes on is shown before what is newer and done"
+
+
+def test_of_runs_that_a_page_does_not_show_no_moment_is_read(store, small, monkeypatch):
+    one = kept(store, small)
+    other = [kept(store, replace(small, amount=0.3 + at / 100)) for at in range(5)]
+    read, real = [], store.store.moments
+    monkeypatch.setattr(store.store, "moments", lambda key, after=0: read.append((key, after)) or real(key, after))
+    for _ in range(2):
+        page(SCHEDULE, **to_query(small))
+    assert read == [(one, 0)] and not set(other) & {key for key, _ in read}
+
+
+def test_of_a_run_that_has_grown_only_the_new_moments_are_read(store, small, monkeypatch):
+    subject = asked.kitchen.subject("digits_mlp")
+    key = store.store.enter(decides(small), subject.sha256, subject.data_sha256).key
+    claim = store.store.claim(key, "here")
+    moments = [Moment(at, 30, "schedule", {"loss": float(at)}) for at in range(6)]
+    store.store.add(claim, moments[:2], {})
+    read, real = [], store.store.moments
+    monkeypatch.setattr(store.store, "moments", lambda key, after=0: read.append(after) or real(key, after))
+    assert [one.step for one in found.exactly(small).moments] == [0, 1]
+    store.store.add(claim, moments[2:], {})
+    assert [one.step for one in found.exactly(small).moments] == [0, 1, 2, 3, 4, 5] and read == [0, 2]
+    store.store.restart(claim)  # what it remembered was damaged: it begins anew, with other moments
+    store.store.add(claim, moments[3:5], {})
+    assert [one.step for one in found.exactly(small).moments] == [3, 4] and read == [0, 2, 0]
+
+
+def test_what_was_read_fills_no_more_memory_than_it_may(store, small, monkeypatch):
+    monkeypatch.setattr(traces, "ROOM", 3 * traces.PLAIN)
+    for seed in range(5):
+        kept(store, replace(small, seed=seed))
+    assert len(found.siblings(small)) == 5 and len(traces._traces) < 5
+
+
+def test_a_run_whose_moments_cannot_be_read_is_said_and_tried_again(store, small, monkeypatch):
+    kept(store, small)
+    trouble = RuntimeError("the file of the runs' store was damaged")
+    monkeypatch.setattr(store, "moments", lambda *_: (_ for _ in ()).throw(trouble))
+    app = page(SCHEDULE, **to_query(small))
+    assert "failed" in told(app) and app.button(key="run-live").label == "Try again"
+
+
+def test_to_look_at_a_page_trains_nothing_however_large_the_batch(store, small, monkeypatch):
+    """What nobody ran has a bill without a time; what was run here, or is shipped, tells how long it takes."""
+    monkeypatch.setattr(loop, "train", lambda *_: pytest.fail("the page trains"))
+    monkeypatch.setattr(loop._Run, "ticks", lambda _: pytest.fail("the page trains"))
+    large = replace(small, course=replace(small.course, batch=65_536))
+    app = page(SCHEDULE, **to_query(large))
+    assert "One run of this: 30 training steps. Nobody ran it" in told(app)
+    assert "where the shipped runs were made" in told(page(SCHEDULE))
+    kept(store, large, seconds=60.0)
+    again = told(page(SCHEDULE, **to_query(replace(large, seed=3))))
+    assert "One run of this: 30 training steps, about 60 s on one core here." in again
+
+
+def test_what_is_known_to_take_too_long_is_not_begun(store, small, monkeypatch):
+    kept(store, small, seconds=60.0)
+    caps = office.house_rules.caps()
+    monkeypatch.setattr(office.house_rules, "caps", lambda: replace(caps, run_seconds=90))
+    longer = replace(small, course=replace(small.course, steps=40))
+    app = page(SCHEDULE, **to_query(longer))
+    app.button(key="run-live").click().run()
+    assert "it takes about 100 seconds on this machine, and a run here may take 90" in told(app)
+    assert len(store.past("schedule")) == 1
+
+
+def test_cancel_says_why_a_run_goes_on(store, small, monkeypatch):
+    """On a shared server, first to one who only looks at it, then to one who has asked for it, too."""
+    subject = asked.kitchen.subject("digits_mlp")
+    long = replace(small, course=replace(small.course, steps=5_000))
+    monkeypatch.setattr(office.house_rules, "own_machine", lambda: False)
+    monkeypatch.setattr(office.orders, "who", lambda: "me/tab")
+    wanted = store.start(Asked(long, "digits_mlp", (subject.sha256, subject.data_sha256)), "somebody/tab")
+    app = page(SCHEDULE, **to_query(long))
+    app.button(key="cancel-run").click().run()
+    assert not app.exception and "somebody else asked for this run, so it goes on" in told(app)
+    store.start(Asked(long, "digits_mlp", (subject.sha256, subject.data_sha256)), "me/tab")
+    app.button(key="cancel-run").click().run()
+    assert not app.exception and "1 other still wants this run, so it goes on without you" in told(app)
+    assert not store.watch(wanted.key).run.over
+    assert store.cancel(wanted.key, "somebody/tab").state == "cancelled"

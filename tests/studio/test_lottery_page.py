@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from pruneviz.engine.sources import card
 from pruneviz.engine.training import private
 from pruneviz.engine.training.trial import lot
 from pruneviz.studio.labs import lottery
+from pruneviz.studio.labs.asked import Asked
 from tests.studio.test_pages import opened
 
 pytestmark = pytest.mark.usefixtures("store")
@@ -28,7 +31,7 @@ def told(app) -> str:
 
 def test_the_story_is_told_before_anything_is_trained():
     app = page()
-    assert len(app.get("plotly_chart")) == 4 and "3 runs, shipped with the model" in told(app)
+    assert len(app.get("plotly_chart")) == 6 and "3 runs, shipped with the model" in told(app)
     assert "means over 3 seeds, 95% intervals" in told(app) and "The paper reports" in told(app)
     assert app.select_slider(key="ticket-round").value == 3 and app.button(key="run-live")
 
@@ -63,7 +66,7 @@ def test_controls_stand_in_the_link_and_undo_takes_them_back():
     assert "control:reinit" in app.query_params["run"]
     for _ in range(2):
         app.button(key="undo").click().run()
-    assert "run" not in app.query_params and len(app.get("plotly_chart")) == 4
+    assert "run" not in app.query_params and len(app.get("plotly_chart")) == 6
 
 
 def test_where_no_run_is_shipped_the_page_asks(monkeypatch):
@@ -75,10 +78,29 @@ def test_where_no_run_is_shipped_the_page_asks(monkeypatch):
 
 def test_another_model_sees_these_runs_and_is_told_so():
     app = page(m="digits_cnn")
-    assert "These runs are of" in told(app) and len(app.get("plotly_chart")) == 4
+    assert "These runs are of" in told(app) and len(app.get("plotly_chart")) == 6
 
 
 def test_what_the_last_round_leaves_opens_in_the_slider():
     app = page()
     app.button(key="to-slider").click().run()
     assert not app.exception and app.query_params["s"].startswith("95.2") and "run" not in app.query_params
+
+
+def test_words_follow_what_is_chosen_and_an_unrun_setting_is_cut_as_its_rounds_would():
+    app = page(m="digits_mlp")
+    assert "to what they were at the start; again" in told(app)
+    app.number_input(key="lab-rewind").set_value(40).run()
+    assert not app.exception and "to what they were after step 40; again" in told(app)
+    ran = next(one for one in shipped_runs.read("digits_mlp", "lottery") if one.recipe.seed == 0)
+    assert lottery._asked(ran.recipe) == pytest.approx(ran.last("sparsity"), abs=1e-3), "the output layer gives half as much"
+
+
+def test_a_run_that_was_given_up_hides_nothing_of_the_others(monkeypatch):
+    whole = shipped_runs.read("digits_mlp", "lottery")[:3]
+    given_up = replace(whole[0], state="cancelled", moments=whole[0].moments[:3], recipe=replace(whole[0].recipe, seed=9))
+    monkeypatch.setattr(lottery.found, "siblings", lambda recipe, *free: [*whole, given_up])
+    here = Asked("lottery", given_up.recipe, chosen=True)
+    assert lottery.runs(here) == whole
+    monkeypatch.setattr(lottery.found, "siblings", lambda recipe, *free: [given_up])
+    assert lottery.runs(here) == [given_up], "where there is nothing else, it is shown"

@@ -7,12 +7,13 @@ import time
 from dataclasses import replace
 
 import pytest
+from safetensors.torch import load
 
 from pruneviz import came_of
 from pruneviz.charts.chart import as_percent
 from pruneviz.course import Course
 from pruneviz.moment import Moment
-from pruneviz.query import from_pin, from_query
+from pruneviz.query import from_pin, from_query, to_query
 from pruneviz.recipe import Recipe
 from pruneviz.report import wilson
 from pruneviz.runs.perform import enter, perform
@@ -55,12 +56,18 @@ def test_the_gain_is_said_with_its_interval_and_an_open_one_is_none():
 def test_the_second_curve_has_the_last_way_alone_by_amount(monkeypatch):
     other = replace(COURSE, method="batchnorm")
     known = [run(0.9), run(0.5), run(0.7, course=other)]
-    monkeypatch.setattr(recovered.found, "all_of", lambda recipe: known)
+    monkeypatch.setattr(recovered.found, "those", lambda recipe, fits: [one for one in known if fits(one.recipe)])
     line = recovered.line(Recipe(amount=0.3), share=True)
     assert list(line.percent) == [50, 90] and list(line.accuracy) == [80, 80]
     assert line.low[0] == pytest.approx(100 * wilson(80, 100)[0]) and line.high[0] == pytest.approx(100 * wilson(80, 100)[1])
     assert line.name == "after recovery (fine-tuned, 20 steps)"
     assert recovered.line(Recipe(criterion="random"), share=True) is None, "another ranking"
+
+
+def test_what_is_shown_goes_by_what_is_chosen_also_where_nothing_was(monkeypatch):
+    offered, other = run(0.9, course=recovered.OFFERED), run(0.9, course=replace(COURSE, method="batchnorm"))
+    assert recovered.shown([other, offered], recovered.OFFERED) == [offered], "the last one is another way"
+    assert recovered.shown([other, offered], replace(COURSE, steps=7)) == [other], "nobody tried this way: the last one"
 
 
 def test_nothing_is_loaded_or_read_before_it_is_asked_for(store, monkeypatch):
@@ -91,7 +98,7 @@ def test_a_recovery_is_performed_and_becomes_a_point_of_the_second_curve(store):
     app = page(m="digits_mlp", s="95", c="magnitude")
     app.button(key="recover-open").click().run()
     app.number_input(key="lab-steps").set_value(20).run()
-    assert "20 steps, about" in told(app)
+    assert "One recovery: 20 steps; the whole curve: 100 steps." in told(app), "nobody knows yet how long that takes"
     app.button(key="recover").click().run()
     assert not app.exception and app.button(key="recover-cancel")
     (one,) = store.past("recover")
@@ -115,7 +122,7 @@ def test_a_recovery_is_performed_and_becomes_a_point_of_the_second_curve(store):
 
 
 def test_what_was_recovered_is_a_model_to_open_a_point_in_compare_and_undone(store):
-    recipe = Recipe(subject="digits_mlp", amount=0.95, course=replace(recover.OFFERED, steps=20, every=1))
+    recipe = Recipe(subject="digits_mlp", amount=0.95, course=replace(recovered.OFFERED, steps=20, every=1))
     subject = recover.kitchen.subject("digits_mlp")
     run = enter(store.store, subject, recipe)
     *_, run = perform(store.store, run.key, subject)
@@ -129,8 +136,15 @@ def test_what_was_recovered_is_a_model_to_open_a_point_in_compare_and_undone(sto
     app.switch_page(COMPARE).run()
     assert not app.exception, app.exception
     said = " ".join(one.value for one in app.markdown)
-    assert "recovered at 95%, 20 steps" in said and "as it is" in said and "each cut at once" in told(app) and "is not compared" not in told(app)
+    assert (
+        "recovered at 95%, 20 steps" in said
+        and "as it is" in said
+        and "each cut at once" in told(app)
+        and "is not compared" not in told(app)
+    )
     app.switch_page(SLIDER).run()
+    tensors = load(recover.office.weights(run.key))
+    assert set(tensors) == set(subject.network.state_dict()) and float((tensors["fc1.weight"] == 0).float().mean()) > 0.9
     app.button(key="open-recovered-95").click().run()
     assert not app.exception, app.exception
     name = came_of.name(run.recipe)
@@ -162,6 +176,22 @@ def test_the_whole_curve_enters_five_runs_and_cancel_ends_them(store):
     assert app.button(key="recover-curve") and "was cancelled" in told(app)
 
 
+@pytest.mark.parametrize("ended", ["paused", ""])
+def test_a_recovery_that_was_interrupted_says_so_and_how_far_it_came(store, ended):
+    """A full disk paused it, or its process is gone without a word; the store has 10 of its 20 steps."""
+    recipe = Recipe(subject="digits_mlp", amount=0.95, course=replace(COURSE, every=1, annealing="cosine", rate=1e-3))
+    subject = recover.kitchen.subject("digits_mlp")
+    key = store.store.enter(recipe, subject.sha256, subject.data_sha256, "Recover: digits").key
+    claim = store.store.claim(key, "gone", lease=0.0)
+    store.store.add(claim, [Moment(10, 20, "fine-tune", {"accuracy": 0.5})], {}, 1.0)
+    if ended:
+        store.store.end(claim, ended, "the disk is full")
+    app = page(**to_query(recipe))
+    assert "At 95% the recovery was interrupted after 10 of 20 steps" in told(app)
+    assert ("the disk is full" in told(app)) is bool(ended)
+    assert app.button(key="recover").label == "Recover 95%" and not app.button(key="recover").disabled
+
+
 def test_a_full_queue_is_a_sentence(monkeypatch):
     def full(*_):
         raise RuntimeError("60 runs wait already: try again later")
@@ -171,3 +201,30 @@ def test_a_full_queue_is_a_sentence(monkeypatch):
     app.button(key="recover-open").click().run()
     app.button(key="recover").click().run()
     assert not app.exception and "60 runs wait already" in told(app)
+
+
+def test_a_network_that_came_of_a_run_never_passes_for_the_model_before_it(store):
+    recipe = Recipe(subject="digits_mlp", amount=0.95, course=replace(recovered.OFFERED, steps=20, every=1))
+    subject = recover.kitchen.subject("digits_mlp")
+    run = enter(store.store, subject, recipe)
+    *_, run = perform(store.store, run.key, subject)
+    name = came_of.name(run.recipe)
+    app = page(m=name, s="95")
+    assert app.title[0].value == "Remove 95% of the weights: all were zero already, so not one of 500 images changes sides."
+    said = told(app).replace("\\", "")
+    dense = as_percent(store.store.moments(run.key)[-1].values["dense"])
+    assert "This network came of a run: Digits, three matrices (LeNet-300-100), recovered at 95%, 20 steps." in said
+    assert f"Before it, the model's accuracy on the same 500 held-out images was {dense}." in said
+    assert "Why nothing happens" in said and "Small weights do little" not in said and "without fine-tuning" not in said
+    app.switch_page("pages/decide/present.py").run()
+    assert not app.exception and "not trained since" in told(app) and f"was {dense}" in told(app)
+    app.button(key="before-run").click().run()
+    now = from_query(dict(app.query_params))[0]
+    assert (now.subject, now.amount) == ("digits_mlp", 0.95) and "This network came of a run" not in told(app)
+
+
+def test_on_other_pages_a_labs_setting_says_whose_it_is_and_leads_back():
+    app = page(m="digits_mlp", run="lottery~rounds:3", s="20")
+    assert "This is the setting of the lab «Lottery tickets»" in told(app)
+    app.switch_page("pages/labs/lottery.py").run()
+    assert not app.exception and "This is the setting of the lab" not in told(app)

@@ -1,5 +1,9 @@
 """Gaps: in which words a difference between runs may be put. With its interval, and as none where that holds zero. And which
-runs stand for it: one that still goes on is drawn as a line of its own, and changes no mean."""
+runs stand for it: one that still goes on is drawn as a line of its own, and changes no mean.
+
+The interval is Student's over the seeds, and never narrower than the chance of the held-out samples themselves
+(`pruneviz.traced.paired`): where every seed has two more images right, the seeds agree, and of other images nobody knows.
+"""
 
 from __future__ import annotations
 
@@ -49,11 +53,21 @@ def told(found: Spread, other: str, words: Words = POINTS) -> str:
     size = f"{abs(words.scale * found.mean):.1f} {words.unit} {words.more if found.mean > 0 else words.less} {other}"
     if not found.known:
         return size
-    if found.low <= 0 <= found.high:
-        low, high = (f"{words.scale * end:.1f}".replace("-", "−") for end in (found.low, found.high))
-        return f"{words.same} {other} ({low} to {high} {words.unit})"
+    if not clear(found):
+        return f"{words.same} {other} ({interval(found, words)})"
     near, far = sorted((abs(words.scale * found.low), abs(words.scale * found.high)))
     return f"{size} ({near:.1f} to {far:.1f})"
+
+
+def clear(found: Spread) -> bool:
+    """Whether it has an interval that leaves zero out."""
+    return found.known and (found.low > 0 or found.high < 0)
+
+
+def interval(found: Spread, words: Words = POINTS) -> str:
+    """«−0.4 to 2.0 points»."""
+    low, high = (f"{words.scale * end:.1f}".replace("-", "−") for end in (found.low, found.high))
+    return f"{low} to {high} {words.unit}"
 
 
 def sure(n: int) -> str:
@@ -61,6 +75,14 @@ def sure(n: int) -> str:
     if n > 1:
         return f": means over {n} seeds, 95% intervals"
     return ": one seed, which proves nothing" if n else ""
+
+
+def based(said: Sequence[tuple[str, int]]) -> str:
+    """Parts of a sentence, each with what stands behind it: those of equally many seeds share it."""
+    parts: dict[int, list[str]] = {}
+    for words, n in said:
+        parts.setdefault(n, []).append(words)
+    return "; ".join(f"{listed(words)}{sure(n)}" for n, words in parts.items())
 
 
 def listed(said: Sequence[str]) -> str:

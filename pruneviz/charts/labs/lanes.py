@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from pruneviz.charts import theme
 from pruneviz.charts.chart import float32
-from pruneviz.traced import Spread, Traced, difference, seeds
+from pruneviz.traced import Spread, Traced, seeds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,25 +75,6 @@ def ribbon(lane: Lane, x: np.ndarray, low: np.ndarray, high: np.ndarray) -> go.S
         x=np.concatenate((x, x[::-1])), y=np.concatenate((high, low[::-1])), fill="toself", mode="lines", line={"width": 0},
         fillcolor=theme.faded(lane.style["color"], 0.16), hoverinfo="skip", showlegend=False, legendgroup=lane.name,
     )  # fmt: skip
-
-
-def versus(one: Lane, other: Lane, value: str = "accuracy", noun: str = "points") -> str:
-    """How one lane ends against another, seed by seed, as the middle of a sentence; one seed is no claim."""
-    return compared(one.name, other.name, difference(one.runs, other.runs, value), noun)
-
-
-def compared(one: str, other: str, found: Spread, noun: str = "points") -> str:
-    """«Cubic ends 1.2 points above one-shot (95% interval 0.4 to 2.0 over 3 seeds)»; where the interval holds 0, that
-    nobody can tell."""
-    if not found.n:
-        return f"{one} and {other} share no seed yet"
-    side = "above" if found.mean >= 0 else "below"
-    said = f"{one} is {abs(100 * found.mean):.1f} {noun} {side} {other}"
-    if not found.known:
-        return f"{said} (one seed: no more than an example)"
-    low, high = (f"{100 * end:.1f}".replace("-", "−") for end in (found.low, found.high))
-    told = f"{said} (95% interval {low} to {high} over {found.n} seeds)"
-    return told if found.low > 0 or found.high < 0 else f"{told}, so nobody can tell which is better"
 
 
 def percent(value: float) -> str:

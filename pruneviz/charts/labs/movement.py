@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from pruneviz.charts import theme
 from pruneviz.charts.chart import Chart, as_percent, whole
 from pruneviz.charts.labs import lanes as drawn
-from pruneviz.charts.labs.gaps import going, listed, settled, sure, thin, told
+from pruneviz.charts.labs.gaps import based, going, listed, settled, thin, told
 from pruneviz.traced import Traced, difference, ends, seeds
 
 MAGNITUDE, MOVEMENT, SOFT = "magnitude", "movement", "soft-movement"
@@ -63,18 +63,17 @@ def headline(groups: Groups) -> str:
     others = [method for method in (MOVEMENT, SOFT) if gone.get(method) and gone[method].n]
     if not others or not gone.get(MAGNITUDE) or not gone[MAGNITUDE].n:
         return "Small weights, or weights that become small? Two methods have to come to their end first."
-    said, apart, many = [], [], 0
+    said, apart = [], []
     for method in others:
         if abs(gone[method].mean - gone[MAGNITUDE].mean) > ALIKE:
             apart.append(f"{METHODS[method]} removed {as_percent(gone[method].mean)}, which is another sparsity")
             continue
         gap = difference(groups[method], base, "accuracy")
-        many = max(many, gap.n)
-        said.append(f"{METHODS[method]} ends {told(gap, 'magnitude')}")
+        said.append((f"{METHODS[method]} ends {told(gap, 'magnitude')}", gap.n))
     if not said:
         return f"{listed(apart)[:1].upper()}{listed(apart)[1:]}: no fair comparison with magnitude."
     tail = f"; {listed(apart)}" if apart else ""
-    return f"With {as_percent(gone[MAGNITUDE].mean)} of the weights gone, {listed(said)}{sure(many)}{tail}."
+    return f"With {as_percent(gone[MAGNITUDE].mean)} of the weights gone, {based(said)}{tail}."
 
 
 def mosaic(run: Traced) -> Chart:

@@ -10,8 +10,9 @@ import plotly.graph_objects as go
 from pruneviz.charts import theme
 from pruneviz.charts.chart import Chart, as_percent, float32, number
 from pruneviz.charts.labs import lanes
+from pruneviz.charts.labs.gaps import based, clear, sure, told
 from pruneviz.charts.labs.lanes import Lane, Point
-from pruneviz.traced import Spread, Traced, spread
+from pruneviz.traced import Spread, Traced, judged_on, paired, spread
 
 MIDDLE = 3
 """So many bins in the middle of the histogram are «close to zero»."""
@@ -91,12 +92,12 @@ def _close(lane: Lane) -> tuple[Spread, float]:
 
 
 def _close_title(found: Sequence[Lane]) -> str:
-    told = {lane.name: _close(lane) for lane in found}
-    told = {name: one for name, one in told.items() if one[0].n}
-    if not told:
+    known = {lane.name: _close(lane) for lane in found}
+    known = {name: one for name, one in known.items() if one[0].n}
+    if not known:
         return "No run of this setting is there yet."
-    reach = max(one[1] for one in told.values())
-    said = "; ".join(f"{name} {100 * one.mean:.1f}%{_interval(one)}" for name, (one, _) in told.items())
+    reach = max(one[1] for one in known.values())
+    said = "; ".join(f"{name} {100 * one.mean:.1f}%{_interval(one)}" for name, (one, _) in known.items())
     return f"Weights closer to zero than {number(reach)} after training: {said}."
 
 
@@ -124,7 +125,7 @@ def curve(lane: Lane, when: str) -> list[Point]:
 def pruned(found: Sequence[Lane], when: str, amount: float) -> Chart:
     """Accuracy at each sparsity, a line per penalty with its band; a line across at the sparsity that was asked for."""
     traces = [trace for lane in found for trace in lanes.line(lane, curve(lane, when), "%{x:g}% removed")]
-    chart = theme.figure(traces, f"sparsity (%) · {WHEN[when]}", "held-out accuracy (%)", 340)
+    chart = theme.figure(traces, f"{_what(found)} (%) · {WHEN[when]}", "held-out accuracy (%)", 340)
     chart.update_yaxes(range=[0, 103])
     if traces:
         theme.upright(chart, 100 * amount, f"{as_percent(amount)} asked for")
@@ -139,10 +140,24 @@ def pruned(found: Sequence[Lane], when: str, amount: float) -> Chart:
         for lane in found
         for one in curve(lane, when)
     )
-    header = ("penalty", "sparsity", "accuracy, mean", "95% from", "to", "seeds")
+    header = ("penalty", _what(found), "accuracy, mean", "95% from", "to", "seeds")
     runs = [run for lane in found for run in lane.runs]
     alt = f"{title} A line per penalty, {lanes.measured_on(runs)}." if runs else title
     return Chart(title, chart, alt, (header, rows))
+
+
+def _unit(found: Sequence[Lane]) -> str:
+    """What is cut in these runs, whole units or single weights."""
+    return next((run.recipe.granularity for lane in found for run in lane.runs), "weight")
+
+
+def _what(found: Sequence[Lane]) -> str:
+    return "sparsity" if _unit(found) == "weight" else f"{_unit(found)}s removed"
+
+
+def _at(found: Sequence[Lane], amount: float) -> str:
+    share = as_percent(amount)
+    return f"at {share} sparsity" if _unit(found) == "weight" else f"with {share} of the {_unit(found)}s gone"
 
 
 def at(lane: Lane, when: str, amount: float) -> dict[int, float]:
@@ -160,7 +175,8 @@ def at(lane: Lane, when: str, amount: float) -> dict[int, float]:
 def gap(one: Lane, other: Lane, when: str, amount: float) -> Spread:
     """How much better one penalty is than another at a sparsity, seed by seed."""
     first, second = at(one, when, amount), at(other, when, amount)
-    return spread([first[seed] - second[seed] for seed in sorted(first.keys() & second.keys())])
+    n = judged_on([*one.runs, *other.runs])
+    return paired([first[seed] - second[seed] for seed in sorted(first.keys() & second.keys())], n)
 
 
 def _pruned_title(found: Sequence[Lane], when: str, amount: float) -> str:
@@ -171,8 +187,9 @@ def _pruned_title(found: Sequence[Lane], when: str, amount: float) -> str:
     best, *others = sorted(known, key=lambda lane: means[lane.name].mean, reverse=True)
     if not others:
         return f"{WHEN[when].capitalize()} at {as_percent(amount)}, {best.name} has {lanes.percent(means[best.name].mean)}."
-    rest = "; ".join(lanes.compared(best.name, other.name, gap(best, other, when, amount)) for other in others)
-    return f"{WHEN[when].capitalize()} at {as_percent(amount)} sparsity, {rest}."
+    gaps = [(other.name, gap(best, other, when, amount)) for other in others]
+    rest = based([(told(one, name), one.n) for name, one in gaps])
+    return f"{WHEN[when].capitalize()} {_at(found, amount)}, {best.name} stands {rest}."
 
 
 def verdict(first: Lane, second: Lane, amount: float) -> str:
@@ -185,13 +202,34 @@ def verdict(first: Lane, second: Lane, amount: float) -> str:
         elif not found.known:
             said.append(f"{WHEN[when]} {first.name} is {_signed(found.mean)} (one seed: no more than an example)")
         else:
-            sure = found.low > 0 or found.high < 0
-            word = ("as reported" if found.mean * expected > 0 else "the other way round") if sure else "nobody can tell"
+            word = "as reported" if found.mean * expected > 0 else "the other way round"
+            word = word if clear(found) else "nobody can tell"
             low, high = _signed(found.low), _signed(found.high)
             said.append(
                 f"{WHEN[when]} {first.name} minus {second.name} is {_signed(found.mean)} points ({low} to {high}): {word}"
             )
     return f"At {as_percent(amount)} sparsity, {'; '.join(said)}."
+
+
+def restored(found: Sequence[Lane], amount: float, unit: str) -> str:
+    """Of each penalty, what is right at once after whole units were cut, and after fine-tuning: two figures, and it is the
+    second that papers report."""
+    said = []
+    for lane in found:
+        cut, back = (spread([*at(lane, when, amount).values()]) for when in WHEN)
+        if cut.n and back.n:
+            said.append(
+                f"{lane.name} has {lanes.percent(cut.mean)}{_share(cut)} right after the cut and "
+                f"{lanes.percent(back.mean)}{_share(back)} after fine-tuning"
+            )
+    if not said:
+        return "Nobody knows yet what a cut takes, and what fine-tuning brings back."
+    n = min(spread([*at(lane, "after", amount).values()]).n for lane in found if at(lane, "after", amount))
+    return f"With {as_percent(amount)} of the {unit}s gone, {'; '.join(said)}{sure(n)}."
+
+
+def _share(one: Spread) -> str:
+    return f" ({max(0.0, 100 * one.low):.1f} to {min(100.0, 100 * one.high):.1f})" if one.known else ""
 
 
 def sure_at(first: Lane, second: Lane) -> str:
@@ -200,8 +238,8 @@ def sure_at(first: Lane, second: Lane) -> str:
     for when in WHEN:
         known = [point.x / 100 for point in curve(first, when)]
         gaps = [(amount, gap(first, second, when, amount)) for amount in known]
-        better = [as_percent(amount) for amount, one in gaps if one.known and one.low > 0]
-        worse = [as_percent(amount) for amount, one in gaps if one.known and one.high < 0]
+        better = [as_percent(amount) for amount, one in gaps if clear(one) and one.mean > 0]
+        worse = [as_percent(amount) for amount, one in gaps if clear(one) and one.mean < 0]
         words = [f"{first.name} is better at {', '.join(better)}"] if better else []
         words += [f"{second.name} is better at {', '.join(worse)}"] if worse else []
         said.append(f"{WHEN[when]} {' and '.join(words) if words else 'nowhere'}")

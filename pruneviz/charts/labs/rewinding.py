@@ -63,7 +63,7 @@ def weights(lot: Lot, deed: str, rolled: np.ndarray | None = None) -> Chart:
     chart.update_yaxes(range=[-reach, reach])
     title = _title(lot, deed, stays, goes, rolled)
     rows = (
-        ("drawn weights there before the cut", whole(int(here.sum()))), ("removed in this round", whole(int(goes.sum()))),
+        ("sampled weights there before the cut", whole(int(here.sum()))), ("removed in this round", whole(int(goes.sum()))),
         ("kept", whole(int(stays.sum()))), ("kept, with the sign that they started with", _signs(lot, stays)),
     )  # fmt: skip
     return Chart(
@@ -77,16 +77,17 @@ def _title(lot: Lot, deed: str, stays: np.ndarray, goes: np.ndarray, rolled: np.
         here = lot.before
         further = float((np.abs(lot.end[here]) > np.abs(lot.start[here])).mean()) if here.any() else 0.0
         drawn = whole(int(here.sum()))
-        return f"Round {lot.round}, trained: {as_percent(further)} of {drawn} drawn weights moved away from zero."
+        return f"Round {lot.round}, trained: {as_percent(further)} of {drawn} sampled weights moved away from zero."
     if deed == PRUNE:
         if not goes.any():
             return f"Round {lot.round} is the last one: nothing is cut after it."
-        return f"Round {lot.round}, pruned: {whole(int(goes.sum()))} drawn weights end too near to zero and go; {many} stay."
+        gone = whole(int(goes.sum()))
+        return f"Round {lot.round}, pruned: {gone} sampled weights end too near to zero and go; {many} stay."
     if deed == REWIND:
-        return f"Rewound: {many} drawn weights stay, each back at exactly the number that it started with."
+        return f"Rewound: {many} sampled weights stay, each back at exactly the number that it started with."
     if rolled is None:
         return "The control's new numbers are not known here: its model is not."
-    return f"Re-rolled: the same {many} drawn weights stay, with new numbers that have nothing to do with the old ones."
+    return f"Re-rolled: the same {many} sampled weights stay, with new numbers that have nothing to do with the old ones."
 
 
 def _signs(lot: Lot, stays: np.ndarray) -> str:

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 from pruneviz.charts import theme
 from pruneviz.charts.chart import Chart, as_percent, float32, whole
 from pruneviz.charts.labs import lanes
+from pruneviz.charts.labs.gaps import based, clear, interval, told
 from pruneviz.charts.labs.lanes import Lane
 from pruneviz.traced import Spread, Traced, difference, ends, seeds, spread
 
@@ -164,17 +165,18 @@ def outcome_title(found: Sequence[Lane], base: str) -> str:
     if control is None or not others:
         known = "; ".join(f"{lane.name} ends at {lanes.percent(ends(lane.runs, 'accuracy').mean)}" for lane in found)
         return f"{known}, with nothing to compare." if known else "No run of this setting has come to its end yet."
-    told = [(lane.name, difference(lane.runs, control.runs, "accuracy")) for lane in others]
-    sure = [lanes.compared(name, base, one) for name, one in told if one.known and (one.low > 0 or one.high < 0)]
+    gaps = [(lane.name, difference(lane.runs, control.runs, "accuracy")) for lane in others]
+    sure = [(f"{name} ends {told(one, base)}", one.n) for name, one in gaps if clear(one)]
     if sure:
-        return f"At the end {'; '.join(sure)}."
-    name, best = max(told, key=lambda pair: abs(pair[1].mean) if pair[1].n else -1)
+        return f"{based(sure)}."
+    name, best = max(gaps, key=lambda pair: abs(pair[1].mean) if pair[1].n else -1)
     if len(others) == 1 or not best.known:
-        return f"At the end {lanes.compared(name, base, best)}."
-    apart, low, high = (f"{100 * one:+.1f}".replace("-", "−") for one in (best.mean, best.low, best.high))
+        verb = "ends" if best.n else "is"
+        return f"{name} {verb} {based([(told(best, base), best.n)])}."
+    apart = f"{100 * best.mean:+.1f}".replace("-", "−")
     return (
-        f"At the end no schedule can be told from {base}: {name} differs most, by {apart} points (95% interval {low} to "
-        f"{high} over {best.n} seeds)."
+        f"At the end no schedule can be told from {base}: {name} differs most, by {apart} points (95% interval "
+        f"{interval(best)} over {best.n} seeds)."
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pruneviz.charts import theme
 from pruneviz.charts.chart import Chart, whole
 from pruneviz.charts.labs import lanes as drawn
-from pruneviz.charts.labs.gaps import listed, sure, told
+from pruneviz.charts.labs.gaps import based, clear, interval, told
 from pruneviz.charts.labs.lanes import Lane
 from pruneviz.traced import Spread, Traced, difference, ends, seeds, spread
 
@@ -41,12 +41,12 @@ def headline(groups: Groups) -> str:
     gaps = {method: difference(base, groups[method], "accuracy") for method in others}
     if not size or not any(gap.n for gap in gaps.values()):
         return "Was the size needed, or would a small network have done?"
-    end = f"{sure(max(gap.n for gap in gaps.values()))}."
-    if all(_open(gap) for gap in gaps.values()):
-        said = " or from ".join(f"{NAMES[method]} ({_interval(gap)})" for method, gap in gaps.items())
-        return f"With {_size(size)} parameters each, nobody can tell {NAMES[PRUNED]} from {said}{end}"
-    said = listed([told(gap, NAMES[method]) for method, gap in gaps.items()])
-    return f"With {_size(size)} parameters each, {NAMES[PRUNED]} ends {said}{end}"
+    if all(gap.known and not clear(gap) for gap in gaps.values()) and len({gap.n for gap in gaps.values()}) == 1:
+        said = " or from ".join(f"{NAMES[method]} ({interval(gap)})" for method, gap in gaps.items())
+        said = based([(said, gap.n) for gap in [*gaps.values()][:1]])
+        return f"With {_size(size)} parameters each, nobody can tell {NAMES[PRUNED]} from {said}."
+    said = based([(told(gap, NAMES[method]), gap.n) for method, gap in gaps.items()])
+    return f"With {_size(size)} parameters each, {NAMES[PRUNED]} ends {said}."
 
 
 def verdict(groups: Groups) -> str:
@@ -54,9 +54,9 @@ def verdict(groups: Groups) -> str:
     found = difference(groups.get(PRUNED, ()), groups.get(SCRATCH, ()), "accuracy")
     if not found.known:
         return "Not enough seeds yet: at least two of the pruned network and of its shape trained afresh have to end."
-    said = f"Trained weights minus fresh ones in the same shape: {_interval(found)}, 95% interval over {found.n} seeds"
-    if _open(found):
-        return f"{said}. Nobody can tell them apart here, as Liu et al. found for many networks."
+    said = f"Trained weights minus fresh ones in the same shape: {interval(found)}, 95% interval over {found.n} seeds"
+    if not clear(found):
+        return f"{said}. Nobody can tell them apart here."
     return (
         f"{said}. {'The trained ones are better, as Li et al. report' if found.mean > 0 else 'The fresh ones are better'}."
     )
@@ -86,15 +86,6 @@ def accuracy(groups: Groups) -> Chart:
     alt = f"{title} A line per method against its own training steps, {drawn.measured_on(runs)}." if runs else title
     header = ("network", "step of its own", "accuracy, mean", "95% from", "to", "seeds")
     return Chart(title, chart, alt, (header, tuple(row for lane in found for row in _rows(lane))))
-
-
-def _open(gap: Spread) -> bool:
-    """Whether nobody can tell on which side of zero a difference is, though it has an interval."""
-    return gap.known and gap.low <= 0 <= gap.high
-
-
-def _interval(gap: Spread) -> str:
-    return " to ".join(f"{100 * end:.1f}".replace("-", "−") for end in (gap.low, gap.high)) + " points"
 
 
 def _cut_title(before: Sequence[Traced], after: Sequence[Traced], otherwise: str) -> str:

@@ -25,6 +25,15 @@ def tasks(subject: Subject, second: str) -> tuple[Subject, Subject]:
     return subject, _with(subject, card.load(second))
 
 
+def data_sha256(second: str) -> str:
+    """The sha256 of the data that another card brings; empty where a run goes on with its own."""
+    if second in ("", HALVES):
+        return ""
+    from pruneviz.engine.sources import card
+
+    return card.load(second).data_sha256
+
+
 def _half(subject: Subject, upper: bool) -> Subject:
     many = len(subject.classes)
     if isinstance(subject.held_out, Windows) or many < 4:

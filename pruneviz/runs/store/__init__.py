@@ -6,22 +6,23 @@ renamed, and only then named by a row. A run is performed by one process at a ti
 
 from __future__ import annotations
 
+import contextlib
 import secrets
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, delete, insert, or_, select, update
 
 from pruneviz.moment import Moment
 from pruneviz.recipe import Recipe
-from pruneviz.runs.store import changes, holder, instants, naming, place
+from pruneviz.runs.store import belonging, changes, holder, instants, naming, place
+from pruneviz.runs.store.beside import Beside
 from pruneviz.runs.store.changes import ANEW, FREE
 from pruneviz.runs.store.database import Database
-from pruneviz.runs.store.records import Claim, Lost, Rotten, Run, StoreError
+from pruneviz.runs.store.records import Claim, Full, Lost, Rotten, Run, StoreError
 from pruneviz.runs.store.tables import artifacts, moments, run_of, runs
-from pruneviz.runs.store.tensors import Tensors, pack
+from pruneviz.runs.store.tensors import pack
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,8 +38,7 @@ class Store:
         self.folder = Path(folder) if folder else place.folder()
         self.address = address or place.address(self.folder)
         self._database = Database(self.address)
-        self._opened: Tensors | None = None
-        self._guard = threading.Lock()
+        self._beside = Beside(self._database, self.folder)
 
     def now(self) -> float:
         """Seconds since 1970, by the clock that leases go by."""
@@ -92,11 +92,11 @@ class Store:
         asked = select(moments).where(moments.c.run == key, moments.c.number >= after).order_by(moments.c.number)
         with self._database.reading() as connection:
             rows = connection.execute(asked).all()
-        return instants.read(rows, self._tensors().read if arrays else None)
+        return instants.read(rows, self._beside.read if arrays else None)
 
     def memory(self, run: Run) -> dict[str, Tensor]:
         """What a run goes on from, or what came of it; nothing where it has not begun."""
-        return self._tensors().read(run.memory) if run.memory else {}
+        return self._beside.read(run.memory) if run.memory else {}
 
     # For whoever performs a run.
 
@@ -113,7 +113,8 @@ class Store:
             now = self._database.now(connection)
             free = or_(runs.c.until < now, runs.c.token == (row.token if holder.gone(row.holder) else None))
             values = {"state": "running", "holder": claim.who, "token": claim.token, "until": now + lease, "trouble": ""}
-            values |= {"started": row.started or now, "versions": instants.versions()}
+            values |= {"started": row.started or now}
+            values |= {"versions": instants.also(row.versions) if row.memory else instants.versions()}
             wanted = runs.c.key == key, runs.c.state.in_(("waiting", "running", "paused")), free
             taken = connection.execute(update(runs).where(*wanted).values(**values)).rowcount
         return claim if taken else None
@@ -134,13 +135,14 @@ class Store:
     ) -> Run:
         """Moments, and what the run goes on from after the last of them: all of it is stored, or nothing is. With `done`
         that is what came of it."""
-        files, before = self._tensors(), self._mine(claim)
+        files, before = self._beside.files(), self._mine(claim)
         packed, content = instants.pack(claim.key, before.moments, found), pack(memory, {"run": claim.key})
         shown, kept = files.write(packed) if packed else None, files.write(content)
         values = {"moments": before.moments + len(found), "memory": kept, "seconds": before.seconds + seconds}
         values |= {"step": found[-1].step, "of": found[-1].of} if found else {}
         old = {before.memory} - {kept, None}
         with self._database.writing() as connection:
+            belonging.held(connection, files)
             now = self._database.now(connection)
             values |= {"state": "done", "ended": now, **FREE} if done else {"until": now + claim.lease}
             after = changes.written(connection, claim, values)
@@ -152,25 +154,25 @@ class Store:
                 connection.execute(insert(moments), instants.rows(claim.key, before.moments, found, shown))
             connection.execute(delete(artifacts).where(artifacts.c.sha256.in_(old)))
         files.drop(old)
+        files.reserve()  # it was given up, where the disk has been full
         return after
 
     def end(self, claim: Claim, state: str, trouble: str = "") -> Run:
-        """The run ends here: paused, cancelled or failed. Where the disk is full, the reserve makes room to say so."""
+        """The run ends here: paused, cancelled or failed; one that was cancelled and is wanted again by now runs on. Where
+        the disk is full, the reserve makes room to say so."""
         try:
-            return self._end(claim, state, trouble)
-        except Lost:
-            raise
-        except StoreError:
-            self._tensors().give_up_reserve()
-            return self._end(claim, state, trouble)
+            return self._end(claim, (state, trouble))
+        except Full:
+            self._beside.files().give_up_reserve()
+            return self._end(claim, (state, trouble))
 
     def restart(self, claim: Claim) -> Run:
         """What the run remembered cannot be used: it begins anew, and its moments with it."""
         with self._database.writing() as connection:
-            started = {"started": self._database.now(connection)}
-            after = changes.written(connection, claim, ANEW | started)
+            begun = {"started": self._database.now(connection), "versions": instants.versions()}
+            after = changes.written(connection, claim, ANEW | begun)
             gone = changes.emptied(connection, claim.key)
-        self._tensors().drop(gone)
+        self._beside.files().drop(gone)
         return after
 
     # For whoever watches it.
@@ -187,24 +189,26 @@ class Store:
 
     def resume(self, key: str) -> Run:
         """A run that was cancelled, failed or paused waits to be performed, and so does one whose result was damaged."""
-        run = self.find(key)
+        run, files = self.find(key), self._beside.files()
         damaged = None if self._sound(run) else run
         with self._database.writing() as connection:
             after, gone = changes.resumed(connection, key, self._database.now(connection), damaged)
-        self._tensors().drop(gone)
+        files.drop(gone)
         return after
 
-    def forget(self, key: str) -> None:
-        """The run, its moments and its tensors are no more. Whoever performs it finds their claim lost."""
+    def forget(self, key: str, *, lost: bool = False) -> None:
+        """The run, its moments and its tensors are no more. Whoever performs it finds their claim lost. Where somebody says
+        that the tensors are `lost`, it does not matter where they were."""
+        files = None if lost else self._beside.files()
         with self._database.writing() as connection:
             gone = changes.emptied(connection, changes.locked(connection, key).key)
             connection.execute(delete(runs).where(runs.c.key == key))
-        self._tensors().drop(gone)
+        with contextlib.suppress(StoreError):
+            (files or self._beside.files()).drop(gone)
 
-    def _end(self, claim: Claim, state: str, trouble: str) -> Run:
+    def _end(self, claim: Claim, ending: tuple[str, str]) -> Run:
         with self._database.writing() as connection:
-            ended = None if state == "paused" else self._database.now(connection)
-            return changes.written(connection, claim, {**FREE, "state": state, "trouble": trouble, "ended": ended})
+            return changes.ended(connection, claim, self._database.now(connection), ending)
 
     def _mine(self, claim: Claim) -> Run:
         with self._database.reading() as connection:
@@ -221,23 +225,12 @@ class Store:
             return False
         return True
 
-    def _tensors(self) -> Tensors:
-        """The folder of this very database's tensors: two databases beside one folder have one each."""
-        name = self._database.name
-        with self._guard:
-            if self._opened is None:
-                files = Tensors(self.folder / "tensors" / name)
-                files.open()
-                self._sweep(files)
-                self._opened = files
-            return self._opened
+    # For whoever counts what there is.
 
-    def _sweep(self, files: Tensors) -> None:
-        """Files that lie here for a while and that no row names: somebody's process ended between the two."""
-        if old := files.old():
-            with self._database.reading() as connection:
-                named = set(connection.scalars(select(artifacts.c.sha256)))
-            files.sweep([path for path in old if path.stem not in named])
+    def ask(self, question: Select) -> Sequence[Row]:
+        """The rows that answer a question about the tables, as they are stored."""
+        with self._database.reading() as connection:
+            return connection.execute(question).all()
 
 
 def _row(connection: Connection, key: str):

@@ -26,6 +26,16 @@ def written(connection: Connection, claim: Claim, values: Mapping[str, Any]) -> 
     return run_of(connection.execute(select(runs).where(runs.c.key == claim.key)).one())
 
 
+def ended(connection: Connection, claim: Claim, now: float, ending: tuple[str, str]) -> Run:
+    """A run ends for whoever holds its claim. One that was cancelled, and that somebody wants again by now, does not."""
+    state, trouble = ending
+    run = written(connection, claim, {"state": runs.c.state})  # its row is ours from here on
+    if state == "cancelled" and not run.cancelling:
+        return run
+    values = {**FREE, "state": state, "trouble": trouble, "ended": None if state == "paused" else now}
+    return written(connection, claim, values)
+
+
 def locked(connection: Connection, key: str) -> Row:
     """The row of a run, which nobody else changes until this transaction ends."""
     row = connection.execute(select(runs).where(runs.c.key == key).with_for_update()).first()
@@ -62,7 +72,9 @@ def resumed(connection: Connection, key: str, now: float, seen: Run | None) -> t
     """
     row = locked(connection, key)
     damaged = seen is not None and (row.state, row.memory) == (seen.state, seen.memory)
-    if held(row, now) or (row.state == "done" and not damaged):
+    if held(row, now):  # whoever performs it goes on, even where it had been asked to end
+        return _set(connection, key, {"cancelling": False}), set()
+    if row.state == "done" and not damaged:
         return run_of(row), set()
     if not damaged:
         return _set(connection, key, WAITING), set()

@@ -13,7 +13,8 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, create_engine, event, insert, make_url, select, text
 from sqlalchemy.exc import DatabaseError, NoSuchModuleError, SQLAlchemyError
 
-from pruneviz.runs.store.records import StoreError
+from pruneviz.runs.store.lasting import made
+from pruneviz.runs.store.records import Full, StoreError
 from pruneviz.runs.store.tables import SCHEMA, about, metadata
 
 BUSY = 30
@@ -45,7 +46,7 @@ class Database:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A transaction that only reads: all of it sees one state."""
+        """A transaction that only reads. On SQLite all of it sees one state, on PostgreSQL each statement does."""
         with self._told(), self._opened().connect() as connection, connection.begin():
             yield connection
 
@@ -86,7 +87,7 @@ class Database:
         try:
             if not self.local:
                 return create_engine(self._url, pool_pre_ping=True)
-            Path(self._url.database or "").parent.mkdir(parents=True, exist_ok=True)
+            made(Path(self._url.database or "").parent)
             engine = create_engine(self._url, connect_args={"timeout": BUSY, "check_same_thread": False})
         except (ModuleNotFoundError, NoSuchModuleError):
             raise StoreError("PostgreSQL needs a driver: pip install -r requirements-team.txt") from None
@@ -116,16 +117,16 @@ class Database:
         try:
             yield
         except SQLAlchemyError as problem:
-            raise StoreError(self._sentence(problem)) from problem
+            raise self._sentence(problem) from problem
 
-    def _sentence(self, problem: SQLAlchemyError) -> str:
+    def _sentence(self, problem: SQLAlchemyError) -> StoreError:
         original = problem.orig if isinstance(problem, DatabaseError) else problem
         said = str(original).strip().splitlines() or [type(problem).__name__]
         if "disk is full" in said[0] or "No space left" in said[0]:
-            return "the disk with the runs' store is full: free some space and resume; what was stored is safe"
+            return Full("the disk with the runs' store is full: free some space and resume; what was stored is safe")
         where = f"the runs' store {self._url.database}" if self.local else "the runs' database"
         remedy = "see that the file can be written" if self.local else "see that its server can be reached"
-        return f"{where} could not do it ({said[0][:160]}): {remedy}, and try again"
+        return StoreError(f"{where} could not do it ({said[0][:160]}): {remedy}, and try again")
 
 
 def _connected(connection, _record) -> None:

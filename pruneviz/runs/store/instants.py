@@ -17,6 +17,9 @@ from pruneviz.moment import Moment
 if TYPE_CHECKING:
     from torch import Tensor
 
+AND = " and "
+"""Between the versions of a run that was performed with several."""
+
 
 def rows(run: str, first: int, found: Sequence[Moment], artifact: str | None) -> list[dict]:
     """Moments as rows, counted from `first`; those with arrays name the file that has them."""
@@ -53,9 +56,16 @@ def read(found: Sequence[Row], file: Callable[[str], Mapping[str, Tensor]] | Non
 
 @cache
 def versions() -> str:
-    """What a run is performed with, as JSON: its last digits depend on it."""
+    """What a run is performed with here, as JSON: its last digits depend on it."""
     found = {name: importlib.metadata.version(name) for name in ("torch", "numpy")}
     return json.dumps({**found, "python": platform.python_version(), "machine": platform.machine()}, sort_keys=True)
+
+
+def also(before: str) -> str:
+    """What a run was performed with that goes on here: where that is not the same, each that it was, as in «2.1 and 2.2»."""
+    had, now = json.loads(before), json.loads(versions())
+    seen = {name: [*had.get(name, "").split(AND), now.get(name, "")] for name in had | now}
+    return json.dumps({name: AND.join(dict.fromkeys(filter(None, ones))) for name, ones in seen.items()}, sort_keys=True)
 
 
 def _moment(row: Row, tensors: Mapping[str, Tensor]) -> Moment:

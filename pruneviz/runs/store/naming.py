@@ -30,8 +30,18 @@ def recipe_of(said: str) -> Recipe:
 
 
 def key(recipe: Recipe, model_sha256: str, data_sha256: str) -> str:
-    """The run's name: the sha256 of its Recipe's text and of the files that it starts from."""
+    """The run's name: the sha256 of its Recipe's text and of the files that it starts from, and goes on with."""
     if not recipe.course.lab:
         raise ValueError("this recipe trains nothing: its course names no lab, as in run=lottery~rounds:8")
-    lines = f"pruneviz run {FORMAT}", text(recipe), model_sha256, data_sha256
+    # One more line where another card's data come in: all other runs keep the names that they always had.
+    lines = f"pruneviz run {FORMAT}", text(recipe), model_sha256, data_sha256, *_goes_on_with(recipe)
     return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _goes_on_with(recipe: Recipe) -> tuple[str, ...]:
+    """The sha256 of the data of the card that a course names as its second."""
+    if not recipe.course.second:
+        return ()
+    from pruneviz.engine.training import second
+
+    return tuple(filter(None, [second.data_sha256(recipe.course.second)]))

@@ -15,6 +15,10 @@ class StoreError(RuntimeError):
     """The store could not do what was asked; one sentence. What it said was stored is stored."""
 
 
+class Full(StoreError):
+    """There is no room on the disk."""
+
+
 class Lost(StoreError):
     """Somebody else performs this run by now, or it was forgotten."""
 

@@ -33,11 +33,23 @@ def refused(recipe: Recipe) -> str:
     return ""
 
 
-def too_long(planned: int) -> str:
+def too_long(recipe: Recipe, planned: int) -> str:
     """Why a run of so many training steps, its whole bill, is not begun here, in a sentence; empty where it is."""
-    most = house_rules.caps().run_steps
-    if planned > most:
-        return (
-            f"it takes {planned:,} training steps, and a run here may take {most:,}: choose fewer steps, rounds or controls"
-        )
+    course, caps = recipe.course, house_rules.caps()
+    steps, samples, moments = planned, planned * course.batch, planned // course.every
+    if steps > (most := caps.run_steps):
+        return f"it takes {steps:,} training steps, and a run here may take {most:,}: choose fewer steps, rounds or controls"
+    if samples > (most := caps.run_samples):
+        much = f"it trains on {samples:,} samples, its steps times its batch, and a run here may train on {most:,}"
+        return f"{much}: choose fewer steps or a smaller batch"
+    if moments > (most := caps.run_moments):
+        return f"it stores {moments:,} moments, and a run here may store {most:,}: look at it less often"
+    return ""
+
+
+def too_slow(seconds: float) -> str:
+    """Why a run that takes about so long is not begun here, in a sentence; empty where it is."""
+    most = house_rules.caps().run_seconds
+    if seconds > most:
+        return f"it takes about {seconds:,.0f} seconds on this machine, and a run here may take {most:,}: choose fewer steps"
     return ""

@@ -34,7 +34,8 @@ def bill(runs: Sequence[Traced]) -> str:
     said = f"Bill: {sum(run.step for run in runs):,} training steps in {many}"
     where = {0: "performed here", len(runs): "shipped with the model"}
     where = where.get(len(runs) - len(own), f"{len(runs) - len(own)} shipped with the model, {len(own)} performed here")
-    return f"{said}, {where}{f' in {duration(sum(run.seconds for run in own))}' if own else ''}."
+    took = sum(run.seconds for run in own)
+    return f"{said}, {where}{f' in {duration(took)}' if took else ''}."
 
 
 def often_said(said: str, reported: str, source: str) -> None:

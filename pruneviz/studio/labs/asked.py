@@ -48,7 +48,7 @@ def asked(lab: str) -> Asked:
         return Asked(lab, wanted, chosen)
     there = default.subject if default.subject in told_of else told_of[0]
     word = f"These runs are of {name_of(there)}. Nobody ran this lab on {name_of(now.subject)} yet."
-    return Asked(lab, on(default, there), chosen, word, own=_possible(wanted))
+    return Asked(lab, on(default, there), chosen, word, own=wanted)
 
 
 def opens_with(lab: str) -> Recipe:
@@ -67,12 +67,6 @@ def on(recipe: Recipe, subject: str) -> Recipe:
     has = kitchen.offers(moved)
     fits = moved.granularity not in catalogue.UNITS or moved.granularity in has
     return moved if fits else replace(moved, granularity=next((one for one in has if one in UNITS), "weight"))
-
-
-def _possible(recipe: Recipe) -> Recipe | None:
-    """A lab's Recipe as its model can answer it: where it has no filters, say, its neurons go. None where it never can."""
-    ways = [recipe, *([replace(recipe, granularity="neuron")] if recipe.granularity in catalogue.UNITS else [])]
-    return next((one for one in ways if kitchen.trouble(one) is None), None)
 
 
 def untrainable(subject: str) -> str:
@@ -99,7 +93,7 @@ def impossible(recipe: Recipe) -> str:
         regularisers.bind(subject, subject.network, course)
         annealing.find(course.annealing)
         optimisers.find(subject.network, course)
-        if trouble := allowed.too_long(labs.find(course.lab).planned(subject, recipe)):
+        if trouble := allowed.too_long(recipe, labs.find(course.lab).planned(subject, recipe)):
             raise ValueError(trouble)
     except ValueError as problem:
         return plain.markdown(f"The link's setting cannot be run: {problem}. This is what the lab opens with.", 512)

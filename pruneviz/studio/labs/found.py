@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from pruneviz import shipped_runs
 from pruneviz.course import Course
 from pruneviz.recipe import LOOKS, Recipe
-from pruneviz.studio import kitchen
 from pruneviz.studio.labs import office
 from pruneviz.traced import Traced
 
 MOST = 24
-"""So many of the kept runs are looked at for one page."""
+"""So many of the kept runs that a page asks for are shown: those that go on, then the latest."""
 
 
 def siblings(recipe: Recipe, *free: str) -> list[Traced]:
     """The runs that differ from a Recipe by their seed and these choices alone, by seed. Of two equal ones
     the kept one goes first where it has come to its end."""
-    wanted, found = _bare(recipe, free), {}
-    for run in sorted(all_of(recipe), key=lambda one: (one.done, not one.shipped)):
-        if _bare(run.recipe, free) == wanted:
-            found[_plain(run.recipe)] = run
+    wanted = _bare(recipe, free)
+    found = {_plain(run.recipe): run for run in _ranked(those(recipe, lambda one: _bare(one, free) == wanted))}
     return sorted(found.values(), key=lambda one: one.recipe.seed)
 
 
@@ -36,18 +34,28 @@ def grouped(runs: Sequence[Traced], field: str) -> dict[Any, list[Traced]]:
 
 
 def exactly(recipe: Recipe) -> Traced | None:
-    """The run of just this Recipe, its seed included."""
-    return next((one for one in siblings(recipe) if one.recipe.seed == recipe.seed), None)
+    """The run of just this Recipe, its seed included, however many others there are."""
+    wanted, kept = _plain(recipe), office.exactly(recipe)
+    both = [run for run in shipped_runs.read(recipe.subject, recipe.course.lab) if _plain(run.recipe) == wanted]
+    both += [office.traced(kept)] if kept is not None else []
+    return next(reversed(_ranked(both)), None)
 
 
-def all_of(recipe: Recipe) -> list[Traced]:
-    """All runs of the Recipe's lab on its model, as it is now: the shipped ones, then those that are kept."""
-    lab, subject = recipe.course.lab, kitchen.subject(recipe.subject)
-    here = [run for run in office.past(lab) if (run.model_sha256, run.data_sha256) == (subject.sha256, subject.data_sha256)]
-    return [*shipped_runs.read(recipe.subject, lab), *(office.traced(run) for run in here[:MOST])]
+def those(recipe: Recipe, fits: Callable[[Recipe], bool]) -> list[Traced]:
+    """All runs of the Recipe's lab on its model, as it is now, whose Recipe `fits`: the shipped ones, then those that are
+    kept. Nothing is read of any other."""
+    shipped = [run for run in shipped_runs.read(recipe.subject, recipe.course.lab) if fits(run.recipe)]
+    kept = sorted(office.like(recipe, fits), key=lambda run: run.state not in office.RUNNING)
+    return [*shipped, *(office.traced(run) for run in kept[:MOST])]
 
 
-def _bare(recipe: Recipe, free: Sequence[str]) -> Recipe:
+def _ranked(runs: Sequence[Traced]) -> list[Traced]:
+    """The one that counts, of equal ones, last."""
+    return sorted(runs, key=lambda one: (one.done, not one.shipped))
+
+
+@lru_cache(8192)
+def _bare(recipe: Recipe, free: tuple[str, ...]) -> Recipe:
     """A Recipe without its seed, and without these choices of its course, or of its own."""
     course, plain = Course(), Recipe()
     put = {name: getattr(course, name) for name in free if hasattr(course, name)}

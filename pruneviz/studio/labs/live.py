@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pruneviz import plain
+from pruneviz import plain, shipped_runs
 from pruneviz.recipe import Recipe
-from pruneviz.studio import bench, kitchen, larder
+from pruneviz.studio import bench, kitchen
 from pruneviz.studio.labs import found, office
 from pruneviz.studio.labs.asked import Asked, at_home
 from pruneviz.traced import Traced
@@ -22,7 +22,7 @@ POLL = 1.0
 PAST = 8
 """So many past runs are listed."""
 WORDS = {
-    "waiting": "waits for its turn", "running": "is running", "paused": "is paused", "done": "is done",
+    "waiting": "waits for its turn", "running": "is running", "done": "is done",
     "cancelled": "was cancelled", "failed": "failed",
 }  # fmt: skip
 """The states of a run, as a sentence says them."""
@@ -43,7 +43,7 @@ def panel(here: Asked) -> None:
         st.info(plain.markdown(f"This cannot be run: {problem}.", 512))
         return
     run = found.exactly(here.recipe)
-    if run is not None and run.state in office.RUNNING and not office.watch(run.key).idle:
+    if run is not None and goes_on(run):
         _going(run)
         return
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="live"):
@@ -57,6 +57,11 @@ def panel(here: Asked) -> None:
     _past(here)
 
 
+def goes_on(run: Traced | Run) -> bool:
+    """Whether somebody performs a run, or is going to."""
+    return run.state in office.RUNNING and not office.watch(run.key).idle
+
+
 def _interrupted(run: Traced | None) -> bool:
     """Whether a run that nobody performs was left before its end: the server went, say. A visitor's cancelling is none."""
     return run is not None and run.state in ("paused", *office.RUNNING)
@@ -65,9 +70,10 @@ def _interrupted(run: Traced | None) -> bool:
 def _left_off(run: Traced, steps: int) -> str:
     """How far an interrupted run came, how long the rest takes, and why it was interrupted, where that is known."""
     of = run.of or steps
-    left = f"the rest takes about {duration((of - run.step) * pace(run.recipe))} on one core here"
+    each = run.seconds / run.step if run.step and run.seconds else office.pace(run.recipe)
+    left = f"; the rest takes about {duration((of - run.step) * each)} on one core here" if each else ""
     why = f" ({plain.markdown(run.trouble, 300)})" if run.trouble else ""
-    return f"Interrupted after {run.step:,} of {of:,} training steps{why}; {left}"
+    return f"Interrupted after {run.step:,} of {of:,} training steps{why}{left}"
 
 
 def _offered(recipe: Recipe, run: Traced | None) -> tuple[str, Recipe]:
@@ -100,8 +106,9 @@ def _going(run: Traced) -> None:
     now = watched.run
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="going"):
         st.progress(min(1.0, now.step / max(1, now.of)), _how_far(watched), width="stretch")
-        st.button("Cancel", key="cancel-run", on_click=office.cancel, args=(run.key,))
-    if ((now.step, now.state) != (run.step, run.state) or watched.idle) and not bench.covered():
+        pressed = st.button("Cancel", key="cancel-run", on_click=office.cancel, args=(run.key,))
+    further = (now.step, now.state) != (run.step, run.state) or watched.idle
+    if pressed or (further and not bench.covered()):
         st.rerun()
 
 
@@ -114,7 +121,7 @@ def _how_far(watched) -> str:
 
 def _past(here: Asked) -> None:
     """The runs of this lab that are kept; each can be looked at again."""
-    runs = office.past(here.lab)[:PAST]
+    runs = office.past(here.lab, PAST)
     if not runs:
         return
     with st.expander(f"Past runs of this lab ({len(runs)})", key="past-runs"):
@@ -122,15 +129,15 @@ def _past(here: Asked) -> None:
             with st.container(horizontal=True, gap="small", vertical_alignment="center"):
                 trouble = f": {plain.markdown(run.trouble, 200)}" if run.trouble else ""
                 st.caption(
-                    f"{plain.markdown(run.title, 100)}, seed {run.recipe.seed}: {_stands(run)}, "
+                    f"{plain.markdown(run.title, 100)}, seed {run.recipe.seed}: {stands(run)}, "
                     f"{run.step:,} of {run.of:,} steps{trouble}"
                 )
                 st.button("Show", key=f"show-{run.key[:12]}", on_click=_show, args=(run.recipe,))
 
 
-def _stands(run: Run) -> str:
+def stands(run: Traced | Run) -> str:
     """The state of a run; where the store says that it goes on and nobody performs it, that it was interrupted."""
-    gone = run.state == "paused" or (run.state in office.RUNNING and office.watch(run.key).idle)
+    gone = run.state == "paused" or (run.state in office.RUNNING and not goes_on(run))
     return "was interrupted" if gone else WORDS[run.state]
 
 
@@ -140,22 +147,23 @@ def _show(recipe: Recipe) -> None:
 
 
 def _bill(recipe: Recipe, steps: int) -> str:
-    return f"One run of this: {steps:,} training steps, about {duration(steps * pace(recipe))} on one core here."
+    return f"One run of this: {steps:,} training steps{takes(recipe, steps)}."
 
 
-def pace(recipe: Recipe) -> float:
-    """Seconds for a step on this machine: as kept runs of this lab on this model took them, else by the clock of a few."""
-    runs = [run for run in found.all_of(recipe) if run.done and not run.shipped and run.seconds]
-    if runs:
-        return sum(run.seconds for run in runs) / sum(run.of for run in runs)
-    return _measured(replace(recipe, seed=0, amount=0.5))
-
-
-@larder.kept(32)
-def _measured(recipe: Recipe) -> float:
-    from pruneviz.engine.training import pace
-
-    return pace.seconds(kitchen.subject(recipe.subject), recipe.course)
+def takes(recipe: Recipe, steps: int) -> str:
+    """How long so many steps take, as the end of a clause: as runs that were performed here took them, else as those did
+    that are shipped. Where nobody ran anything like it, nothing."""
+    if each := office.pace(recipe):
+        return f", about {duration(steps * each)} on one core here"
+    like = [
+        run
+        for run in shipped_runs.read(recipe.subject, recipe.course.lab)
+        if run.seconds and office.costs(run.recipe) == office.costs(recipe)
+    ]
+    if not like:
+        return ""
+    each = sum(run.seconds for run in like) / sum(run.of for run in like)
+    return f", about {duration(steps * each)} where the shipped runs were made"
 
 
 def _there(run: Traced | None) -> str:
@@ -163,7 +171,7 @@ def _there(run: Traced | None) -> str:
         return "Nobody ran it with this seed yet."
     if run.shipped:
         return f"Seed {run.recipe.seed} comes with the model."
-    return f"The run with seed {run.recipe.seed} {WORDS[run.state]}."
+    return f"The run with seed {run.recipe.seed} {stands(run)}."
 
 
 def duration(seconds: float) -> str:

@@ -27,8 +27,6 @@ TEACHERS = {0.0: "the labels", 0.5: "the dense network too"}
 """How much of the loss is the dense network's word, and how a menu says it."""
 MOST = 20_000
 """Steps."""
-OFFERED = Course(lab=recovered.LAB, method="fine-tune", steps=200, rate=1e-3, annealing="cosine")
-"""What is offered before anything is chosen."""
 
 
 def panel(recipe: Recipe) -> None:
@@ -41,19 +39,19 @@ def panel(recipe: Recipe) -> None:
     here = _here(recipe)
     _choices(here)
     course, known = _run_of(here.recipe.course), recovered.runs(recipe)
-    going = [run for run in known if run.state in office.RUNNING and not office.watch(run.key).idle]
+    going = [run for run in known if live.goes_on(run)]
     if going:
         _going(going)
     else:
         _offer(replace(recipe, course=course), known)
-    recovered.results(recovered.shown(known, course if recipe.course.lab == recovered.LAB else None))
+    recovered.results(recovered.shown(known, course))
 
 
 def _here(recipe: Recipe) -> Asked:
     """What is chosen: the visitor's course where it is a recovery, else what is offered; a way that this model or this cut
     does not have is none."""
     chosen, ways = recipe.course.lab == recovered.LAB, _ways(recipe)
-    course = recipe.course if chosen else OFFERED
+    course = recipe.course if chosen else recovered.OFFERED
     course = course if course.method in ways else replace(course, method=ways[0])
     return Asked(recovered.LAB, replace(recipe, course=course), chosen)
 
@@ -104,7 +102,7 @@ def _offer(recipe: Recipe, known: Sequence[Traced]) -> None:
     done = {run.recipe.amount for run in known if run.done and recovered.alike(run.recipe.course, recipe.course)}
     left, short = ([one for one in many if one.amount not in done] for many in ([recipe], curve))
     try:
-        seconds = live.planned(recipe) * live.pace(recipe)
+        steps = live.planned(recipe)
     except ValueError as problem:
         st.info(plain.markdown(f"This cannot be run: {problem}.", 512))
         return
@@ -116,8 +114,9 @@ def _offer(recipe: Recipe, known: Sequence[Traced]) -> None:
             st.button(
                 "Recover the whole curve", key="recover-curve", disabled=not short, on_click=_start, args=(short,), help=said
             )
-        about = f"{live.planned(recipe):,} steps, about {live.duration(seconds)} on one core here"
-        tail = f"; the whole curve about {live.duration(seconds * len(short))}" if short else ""
+        about = f"{steps:,} steps{live.takes(recipe, steps)}"
+        whole = steps * len(short)
+        tail = f"; the whole curve: {whole:,} steps{live.takes(recipe, whole)}" if short else ""
         st.caption("This was recovered already." if not left else f"One recovery: {about}{tail}.", width="content")
 
 
@@ -135,14 +134,15 @@ def _going(going: Sequence[Traced]) -> None:
     """How far they are; the page is drawn anew when one of them has ended."""
     watched = [office.watch(run.key) for run in going]
     steps, of = sum(one.run.step for one in watched), sum(one.run.of or one.run.recipe.course.steps for one in watched)
-    # Those that wait take as long for a step as the one that runs.
-    pace = next((one.left / max(1, one.run.of - one.run.step) for one in watched if one.left), 0.0)
-    left = pace * (of - steps)
+    # Those that wait take as long for a step as those that have come further.
+    gone, took = (sum(getattr(one.run, name) for one in watched if one.run.step) for name in ("step", "seconds"))
+    left = took / gone * (of - steps) if gone else 0.0
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="recovering"):
         words = f"{steps:,} of {of:,} steps{f', about {live.duration(left)} left' if left else ''}"
         st.progress(min(1.0, steps / max(1, of)), words, width="stretch")
-        st.button("Cancel", key="recover-cancel", on_click=_cancel, args=([run.key for run in going],))
-    if any(one.run.state not in office.RUNNING or one.idle for one in watched) and not bench.covered():
+        pressed = st.button("Cancel", key="recover-cancel", on_click=_cancel, args=([run.key for run in going],))
+    ended = any(one.run.state not in office.RUNNING or one.idle for one in watched)
+    if pressed or (ended and not bench.covered()):
         st.rerun()
 
 

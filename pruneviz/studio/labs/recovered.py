@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache, partial
 
 import streamlit as st
 
@@ -14,13 +15,16 @@ from pruneviz.query import to_pin
 from pruneviz.recipe import Recipe
 from pruneviz.report import wilson
 from pruneviz.studio import bench, kitchen, show
-from pruneviz.studio.labs import around, found, live
+from pruneviz.studio.labs import around, found, live, office
 from pruneviz.studio.labs.asked import at_home
 from pruneviz.studio.scrubber import Line
 from pruneviz.traced import Traced
 
 LAB = "recover"
+OFFERED = Course(lab=LAB, method="fine-tune", steps=200, rate=1e-3, annealing="cosine")
+"""What is offered before anything is chosen."""
 OPEN = "The recovered network as a model of its own: to look at, to prune further, to export. Undo leads back."
+WEIGHTS = "The recovered network's tensors as safetensors. Opened, it can be exported with all that loads it again."
 PIN = "Puts the recovered network beside the others on the page Compare."
 
 
@@ -28,7 +32,7 @@ def line(recipe: Recipe, *, share: bool) -> Line | None:
     """What came back at each amount, in the way that is chosen, else in that which was recovered last; None where nobody
     recovered this ranking."""
     done = [run for run in runs(recipe) if run.done]
-    done = shown(done, recipe.course if recipe.course.lab == LAB else None)
+    done = shown(done, recipe.course if recipe.course.lab == LAB else OFFERED)
     if not done:
         return None
     scale = 100 if share else 1
@@ -42,13 +46,12 @@ def line(recipe: Recipe, *, share: bool) -> Line | None:
 def runs(recipe: Recipe) -> list[Traced]:
     """All recoveries of this ranking on this model, whatever the amount and the way, the latest first."""
     wanted = _ranking(recipe)
-    known = found.all_of(replace(recipe, course=Course(lab=LAB)))
-    return [run for run in known if _ranking(run.recipe) == wanted]
+    return found.those(replace(recipe, course=Course(lab=LAB)), lambda one: _ranking(one) == wanted)
 
 
-def shown(known: Sequence[Traced], chosen: Course | None) -> list[Traced]:
-    """Those that were recovered in the way that is chosen, by amount; where none was, or none is chosen, in the last way."""
-    same = [run for run in known if chosen is not None and alike(run.recipe.course, chosen)]
+def shown(known: Sequence[Traced], chosen: Course) -> list[Traced]:
+    """Those that were recovered in the way that is chosen, by amount; where none was, in the last way."""
+    same = [run for run in known if alike(run.recipe.course, chosen)]
     same = same or [run for run in known if run.recipe.course == known[0].recipe.course]
     return sorted(same, key=lambda run: run.recipe.amount)
 
@@ -82,9 +85,10 @@ def results(known: Sequence[Traced]) -> None:
     for run in known:
         if run.done:
             _result(run)
-        elif run.state in ("failed", "cancelled", "paused"):
+        elif not live.goes_on(run):
             why = f": {plain.markdown(run.trouble, 200)}" if run.trouble else ""
-            st.caption(f"At {as_percent(run.recipe.amount)} the recovery {live.WORDS[run.state]}{why}.")
+            far = f" after {run.step:,} of {run.of:,} steps" if run.step else ""
+            st.caption(f"At {as_percent(run.recipe.amount)} the recovery {live.stands(run)}{far}{why}.")
     done = [run for run in known if run.done]
     if not done:
         return
@@ -107,7 +111,14 @@ def _result(run: Traced) -> None:
             opened = around.network(run)
             st.button("Open", key=f"open-recovered-{at}", on_click=_open, args=(opened,), help=OPEN)
             pinned = to_pin(opened) in bench.recipe_now().pins
-            st.button("Pin", key=f"pin-recovered-{at}", on_click=bench.pin, args=(opened,), disabled=pinned, help=PIN)
+            st.button(
+                "Pinned" if pinned else "Pin", key=f"pin-recovered-{at}", on_click=bench.pin, args=(opened,),
+                disabled=pinned, help=PIN,
+            )  # fmt: skip
+            st.download_button(
+                "Weights", partial(office.weights, run.key), file_name="recovered.safetensors", on_click="ignore",
+                mime="application/octet-stream", key=f"weights-recovered-{at}", help=WEIGHTS,
+            )  # fmt: skip
 
 
 def _open(recipe: Recipe) -> None:
@@ -122,6 +133,7 @@ def _row(run: Traced) -> tuple[str, ...]:
     return (as_percent(run.recipe.amount), said(_first(run)), said(_value(run)), *gains)
 
 
+@lru_cache(8192)
 def _ranking(recipe: Recipe) -> Recipe:
     return replace(kitchen.measured_part(recipe), amount=0.0, course=Course())
 

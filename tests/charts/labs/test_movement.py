@@ -54,8 +54,8 @@ def test_accuracy_is_that_of_the_second_task_alone():
 
 def test_the_sentence_has_its_interval_and_another_sparsity_is_not_compared():
     assert movement.headline(groups(0.9, 0.91, 0.92)) == (
-        "With 50% of the weights gone, movement ends 11.0 points above magnitude (8.5 to 13.5) and soft movement ends "
-        "20.0 points below magnitude (20.0 to 20.0): means over 3 seeds, 95% intervals."
+        "With 50% of the weights gone, movement ends 11.0 points above magnitude (7.1 to 14.9) and soft movement ends "
+        "20.0 points below magnitude (15.0 to 25.0): means over 3 seeds, 95% intervals."
     )
     assert movement.headline(groups(0.9, 0.91, 0.92, soft=0.8)).endswith(
         "; soft movement removed 80%, which is another sparsity."

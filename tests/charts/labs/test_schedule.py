@@ -9,7 +9,7 @@ import pytest
 
 from pruneviz.charts import theme
 from pruneviz.charts.labs import schedule
-from pruneviz.charts.labs.lanes import compared, lanes
+from pruneviz.charts.labs.lanes import lanes
 from pruneviz.course import Course
 from pruneviz.moment import Moment
 from pruneviz.recipe import Recipe
@@ -62,11 +62,11 @@ def test_recovery_has_a_band_of_three_seeds_and_the_falls_of_the_chosen_one():
 
 def test_a_sure_difference_is_said_with_its_interval_and_an_unsure_one_is_none():
     sure = schedule.outcome_title(lanes(groups(0.60, 0.61, 0.62), ORDER, NAMES), "One-shot")
-    assert sure == "At the end Cubic is 11.0 points above One-shot (95% interval 8.5 to 13.5 over 3 seeds)."
+    assert sure == "Cubic ends 11.0 points above One-shot (8.3 to 13.7): means over 3 seeds, 95% intervals."
     unsure = schedule.outcome_title(lanes(groups(0.4, 0.5, 0.66), ORDER, NAMES), "One-shot")
-    assert unsure.endswith("over 3 seeds), so nobody can tell which is better.")
+    assert unsure.startswith("Cubic ends where nobody can tell it from One-shot (−") and unsure.endswith("95% intervals.")
     one = schedule.outcome_title(lanes(groups(0.9), ORDER, NAMES), "One-shot")
-    assert one == "At the end Cubic is 40.0 points above One-shot (one seed: no more than an example)."
+    assert one == "Cubic ends 40.0 points above One-shot: one seed, which proves nothing."
     assert "nothing to compare" in schedule.outcome_title(lanes({"cubic": [run("cubic", 0, 0.5)]}, ORDER, NAMES), "One-shot")
 
 
@@ -102,4 +102,14 @@ def test_nothing_yet_is_said_and_drawn_as_nothing():
 
 
 def test_groups_that_share_no_seed_are_not_compared():
-    assert compared("a", "b", spread([])) == "a and b share no seed yet"
+    runs = {"one-shot": [run("one-shot", 0, 0.5)], "cubic": [run("cubic", 1, 0.6)]}
+    assert schedule.outcome_title(lanes(runs, ORDER, NAMES), "One-shot") == "Cubic is not compared with One-shot yet."
+
+
+def test_a_few_images_are_no_difference_however_well_the_seeds_agree():
+    """Of 500 images every seed has three more right, then five. Two networks that differ by five disagree on five at least:
+    ± 1.96 √(0.01 · 0.99 / 500), 0.9 points."""
+    few = schedule.outcome_title(lanes(groups(0.506, 0.506, 0.506), ORDER, NAMES), "One-shot")
+    assert few.startswith("Cubic ends where nobody can tell it from One-shot (−0.1 to 1.3 points)")
+    more = schedule.outcome_title(lanes(groups(0.51, 0.51, 0.51), ORDER, NAMES), "One-shot")
+    assert more.startswith("Cubic ends 1.0 points above One-shot (0.1 to 1.9)")

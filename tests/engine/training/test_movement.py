@@ -10,7 +10,7 @@ import torch
 
 from pruneviz.engine.sources import card
 from pruneviz.engine.subject import Sentences
-from pruneviz.engine.training import second
+from pruneviz.engine.training import private, second
 from pruneviz.engine.training.labs import movement
 from pruneviz.engine.training.memory import Memory
 from tests.engine.training.lab_runs import course, interrupted, ran, same
@@ -72,6 +72,34 @@ def test_all_follow_the_schedule_and_the_soft_one_its_threshold(subject):
     # Nothing pulls the scores down, and thirty steps of 0.01 bring none from 0 to the threshold's −2.2.
     soft = ran(subject, course(recipe, method="soft-movement", strength=0.0))
     assert soft[0][-1].values["sparsity"] == 0 and all(one.all() for one in soft[2].values())
+
+
+def test_the_pull_is_the_slope_of_the_mean_chance_to_stay(subject):
+    """strength · share · mean σ(S) over all scores, by autograd; the share of the way that the threshold has gone is a half:
+    a linear ramp from 0 to the end, at step 15 of 30."""
+    recipe = course(SHORT, method="soft-movement", strength=50.0, schedule="linear", start=0.0, stop=1.0)
+    tuning = movement._Tuning(subject, recipe, private.trained(subject))
+    tuning.settle(15)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for one in tuning._scores:
+            one.normal_(generator=generator)
+            one.grad = torch.ones_like(one)
+    tuning._pull()
+    pulled = [one.grad - 1 for one in tuning._scores]
+    for one in tuning._scores:
+        one.grad = None
+    (50.0 * 0.5 * torch.cat([one.flatten() for one in tuning._scores]).sigmoid().mean()).backward()
+    for mine, one in zip(pulled, tuning._scores, strict=True):
+        assert torch.allclose(mine, one.grad, rtol=1e-3, atol=1e-6) and (one.grad > 0).all()
+
+
+def test_a_stronger_pull_removes_more(subject, monkeypatch):
+    """In thirty steps a score cannot fall to −2.2, so here it has to fall to −0.04 alone."""
+    monkeypatch.setattr(movement, "THRESHOLD", 0.49)
+    recipe = course(SHORT, method="soft-movement", every=30)
+    gone = [ran(subject, course(recipe, strength=much))[0][-1].values["sparsity"] for much in (0.0, 300.0, 3000.0)]
+    assert gone[0] < gone[1] - 0.05 < gone[2] - 0.1
 
 
 def test_what_does_not_fit_is_said(subject):

@@ -14,6 +14,7 @@ from pruneviz.engine import prunable
 from pruneviz.engine.sources import card
 from pruneviz.engine.subject import Preparation, Samples, Subject
 from pruneviz.engine.training import private, regularisers
+from pruneviz.engine.training.regularisers.group_lasso import Units
 
 
 def bound(name: str, key: str, strength: float = 0.3) -> tuple[nn.Module, regularisers.Penalty]:
@@ -129,3 +130,37 @@ def test_nothing_pulls_without_strength():
 def test_an_unknown_penalty_is_said():
     with pytest.raises(ValueError, match="unknown penalty 'l3'; there are group-lasso, l1, l2, none, slimming"):
         regularisers.find("l3")
+
+
+class Idle(nn.Module):
+    """Two branches of which only the first is asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2))
+        self.idle = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.used(x)
+
+
+@pytest.mark.parametrize("key", ["l1", "l2", "group-lasso", "slimming"])
+def test_what_the_loss_does_not_reach_is_pulled_as_autograd_would(key):
+    """The loss has no slope there, the penalty has: with both in one sum, autograd gives the idle branch its own."""
+    network, chosen = Idle(), regularisers.find(key)
+    if key == "group-lasso":
+        kernels = [network.used[0].weight, network.idle[0].weight]
+        targets = [Units(((one, 0, torch.arange(2)),), torch.tensor([1.0, 1.0, 0.0])) for one in kernels]
+    else:
+        part = 1 if key == "slimming" else 0
+        targets = [network.used[part].weight, network.idle[part].weight]
+    x = torch.randn(3, 1, 2, 2, generator=torch.Generator().manual_seed(0))
+    network(x).square().mean().backward()
+    assert network.idle[0].weight.grad is None
+    regularisers.Penalty(chosen, targets, 0.5).pull()
+    found = {name: one.grad for name, one in network.named_parameters() if one.grad is not None}
+    network.zero_grad()
+    (network(x).square().mean() + 0.5 * sum(chosen.value(target) for target in targets)).backward()
+    named = dict(network.named_parameters())
+    assert any(name.startswith("idle") for name in found)
+    assert all(torch.allclose(grad, named[name].grad, atol=1e-6) for name, grad in found.items())

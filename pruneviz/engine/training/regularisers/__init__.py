@@ -2,8 +2,8 @@
 
 A regulariser file has a docstring (the text in the app), `name`, `formula` (LaTeX), `paper`, and three verbs.
 `targets(subject, network)` are what it pulls on, `value(target)` is a target's share of the penalty (a tensor that autograd
-can follow), and `pull(target, strength)` adds the penalty's slope to the gradients in place (`slope` is where). Where it jumps, at
-zero, it is zero.
+can follow), and `pull(target, strength)` adds the penalty's slope to the gradients in place (`slope` is where). Where it
+jumps, at zero, it is zero.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from pruneviz.engine.criterion import Paper
 from pruneviz.engine.structure import find
 from pruneviz.engine.structure.units import NOBODY, Group
 from pruneviz.engine.subject import Subject
+from pruneviz.engine.training import regularisers
 
 name = "group lasso"
 formula = r"\lambda \sum_u \sqrt{n_u}\, \lVert w_u \rVert_2"
@@ -45,7 +46,7 @@ def pull(target: Units, strength: float) -> None:
     shares = torch.where(norms > 0, strength * target.roots / norms, 0.0)
     for tensor, axis, owner in target.parts:
         moved = tensor.movedim(axis, 0)
-        tensor.grad.movedim(axis, 0).addcmul_(moved, shares[owner].view(-1, *[1] * (moved.ndim - 1)))
+        regularisers.slope(tensor).movedim(axis, 0).addcmul_(moved, shares[owner].view(-1, *[1] * (moved.ndim - 1)))
 
 
 def _units(group: Group, network: nn.Module) -> Units:

@@ -23,4 +23,4 @@ def value(target: Tensor) -> Tensor:
 
 
 def pull(target: Tensor, strength: float) -> None:
-    target.grad.add_(target, alpha=strength)
+    regularisers.slope(target).add_(target, alpha=strength)

@@ -8,6 +8,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from pruneviz.engine.criterion import Paper
 from pruneviz.engine.subject import Subject
+from pruneviz.engine.training import regularisers
 
 name = "L1 on BatchNorm scales"
 formula = r"\lambda \sum_c |\gamma_c|"
@@ -26,4 +27,4 @@ def value(target: Tensor) -> Tensor:
 
 
 def pull(target: Tensor, strength: float) -> None:
-    target.grad.add_(target.sign(), alpha=strength)
+    regularisers.slope(target).add_(target.sign(), alpha=strength)

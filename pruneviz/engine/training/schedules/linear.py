@@ -1,6 +1,6 @@
 """Every cut removes the same number of weights, from the start to the stop.
 
-The last cuts hurt most: the fewer weights are left, the larger is the share of them that each cut takes.
+The fewer weights are left, the larger is the share of them that each cut takes.
 """
 
 from pruneviz.course import Course
