@@ -24,9 +24,9 @@ begun: Counter[str] = Counter()
 class Counted(ticket.Ticket):
     """A ticket that is counted when it is made: equal jobs that are one computation have one."""
 
-    def __init__(self, number, job, made_by):
+    def __init__(self, number, job, *how):
         begun[f"{job.kind} {job.recipe.amount:g}"] += 1
-        super().__init__(number, job, made_by)
+        super().__init__(number, job, *how)
 
 
 queue.Ticket = Counted
