@@ -18,8 +18,10 @@ def offer(reference: str) -> None:
         return
     written = (folder / NAME).read_bytes()
     with st.expander("Take the card along: the same model on a command line", key="bring-card"):
+        # A function, not the bytes: Streamlit's page asks for bytes as soon as the button is drawn, and where the dialog is
+        # closed by then, for a file that is gone.
         st.download_button(
-            f"{NAME}", written, file_name=NAME, mime="application/toml", key="bring-card-file", on_click="ignore"
+            NAME, lambda: written, file_name=NAME, mime="application/toml", key="bring-card-file", on_click="ignore"
         )
         rows = places(reference)
         if rows:
