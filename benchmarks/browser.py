@@ -18,7 +18,7 @@ from pruneviz.engine.sources import card
 from pruneviz.recipe import Recipe
 from tests.browser.server import PATIENCE, chromium, serving, settle, slider, thumb
 
-FRAME, RELEASE, RELEASE_P95, FIRST = 16.0, 200.0, 400.0, 3000.0
+FRAME, RELEASE, RELEASE_P95, FIRST, CANCEL = 16.0, 200.0, 400.0, 3000.0, 2000.0
 MOVES, RELEASES, RELEASES_EACH = 120, 36, 10
 
 # A drag's events reach the page at the start of a frame. The clock runs from the event, before anybody answers it, to the
@@ -71,14 +71,31 @@ def rows() -> list[dict]:
             each = {key: _measured(page, key, right, RELEASES_EACH) for key in offered("weight")}
             page.context.close()
             hero = _measured(_open(browser, server.address + "/"), "", right, RELEASES)
+            beside, cancelled = _beside_a_run(browser, server.address, right)
     together = [value for found in each.values() for value in found.releases]
     return [
         *(_redraw(name, found.redraws) for name, found in {"the hero": hero, **each}.items()),
         *_released("the hero", hero.releases),
         *_released("the hero, while a fresh server warms up", early.releases),
+        *_released("the hero, while another visitor's run goes", beside.releases),
+        _row("Cancel of that run → it has ended", cancelled, CANCEL, "one press"),
         *_released("the criteria's sliders, all linked", together),
         _row("server healthy → first real chart, no click", median(first), FIRST, f"slowest {max(first):.0f} ms"),
     ]
+
+
+def _beside_a_run(browser, address: str, right: dict[int, float]) -> tuple[Found, float]:
+    """What the hero makes one visitor wait for while a lab trains for another; and milliseconds until Cancel ended that."""
+    lab = _open(browser, f"{address}/schedule?m=digits_cnn&s=90&seed=77&run=schedule~steps:60000~every:500")
+    lab.locator(".st-key-run-live button").click()
+    lab.locator(".st-key-cancel-run button").wait_for()
+    lab.get_by_text("training steps, about").wait_for()  # its first steps are stored: it trains
+    hero = _measured(_open(browser, address + "/"), "", right, RELEASES)
+    assert lab.locator(".st-key-cancel-run button").is_visible(), "the run was over before the measurement was"
+    began = time.perf_counter()
+    lab.locator(".st-key-cancel-run button").click()
+    lab.locator(".st-key-run-live button").wait_for()
+    return hero, 1000 * (time.perf_counter() - began)
 
 
 def _accuracies() -> dict[int, float]:
