@@ -47,8 +47,7 @@ def await_step(page, lesson: Lesson, done: int) -> None:
 def do(page, step: Step) -> None:
     """Goes where the step is done, and does it."""
     if step.page and step.page != here(page.url):
-        page.locator(".st-key-lesson-now a").click()
-        page.wait_for_url(lambda url: here(url) == step.page)
+        _follow(page, step.page)
     told: dict[str, list[Condition]] = {}
     for one in step.done:
         told.setdefault(one.field, []).append(one)
@@ -57,6 +56,19 @@ def do(page, step: Step) -> None:
         _look(page, field, told.pop(field)[0])
     for field, conditions in sorted(told.items(), key=lambda item: item[0] != PAGE):
         _until_it_holds(page, field, conditions)
+
+
+def _follow(page, address: str) -> None:
+    """Follows the step's link. A click in the moment in which a setting is still being handed over leads nowhere: the page
+    that is asked for gives way to the setting's own. Then once more, as anybody would."""
+    from playwright.sync_api import TimeoutError
+
+    last = time.monotonic() + PATIENCE / 1000
+    while here(page.url) != address:
+        assert time.monotonic() < last, f"the step's link does not lead to {address}"
+        with contextlib.suppress(TimeoutError):
+            page.locator(".st-key-lesson-now a").click(timeout=ONCE)
+            page.wait_for_url(lambda url: here(url) == address, timeout=ONCE)
 
 
 def _until_it_holds(page, field: str, conditions: list[Condition]) -> None:
@@ -128,6 +140,8 @@ def _amount(page, conditions: list[Condition]) -> None:
         slider.press("Home")
         for key in ["Shift+ArrowRight"] * (percent // 10) + ["ArrowRight"] * (percent % 10):
             slider.press(key)
+        # The hand rests until what it set is what the address says: a slow machine commits on the way as well.
+        page.wait_for_url(lambda url: round(100 * now(url).amount) == percent, timeout=ONCE)
         return
     for button in page.locator(".st-key-amount button").all():
         if _as_share(button.inner_text()) in [round(one, 2) for one in wanted]:
