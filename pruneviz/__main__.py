@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pruneviz import (
     answers,
     floors,
+    oneshot_command,
     python_command,
     recipe_file,
     report_command,
@@ -103,6 +104,13 @@ def _parser() -> argparse.ArgumentParser:
     _device_argument(solve)
     solve_command.add_arguments(solve)
     solve.set_defaults(run=_solve)
+    oneshot = commands.add_parser(
+        "oneshot", help="prune in one pass over calibration data; survivors may cover for the rest"
+    )
+    _recipe_arguments(oneshot)
+    oneshot.add_argument("--amount", type=_fraction, help="fraction of the weights to remove, 0 to 1")
+    oneshot_command.add_arguments(oneshot)
+    oneshot.set_defaults(run=_oneshot)
     train = commands.add_parser("train", help="perform a lab's run here: train, prune, recover; it goes on where it ended")
     train_command.add_train_arguments(train)
     train.set_defaults(run=_train)
@@ -207,6 +215,15 @@ def _export(chosen: argparse.Namespace) -> int:
     score = evaluate.evaluate(subject, recipe, standing, Workspace(subject, standing.split.measured, recipe.device)).score
     values = {"value": answers.number(score.value), "dense_value": answers.number(score.dense_value)}
     return _print({**exported.answer(), "metric": score.metric, "n": score.n, **values})
+
+
+def _oneshot(chosen: argparse.Namespace) -> int:
+    text, chosen.device = chosen.calibration, "cpu"
+    if text not in (None, "training", "held-out"):
+        chosen.calibration = None
+    subject, found = _chosen(chosen)
+    chosen.calibration = text
+    return _print(oneshot_command.perform(subject, oneshot_command.recipe(found, chosen), chosen))
 
 
 def _time(chosen: argparse.Namespace) -> int:

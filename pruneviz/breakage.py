@@ -5,6 +5,7 @@ An average hides which classes and which examples lose (Hooker et al. 2019, arXi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -96,6 +97,31 @@ class TokenSpread:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Passage:
+    """One window of a held-out text: what the network reads before the first of its T tokens, the tokens, and the loss of
+    each in nats, [T], before and after. `rank` is the window's place among all, 0 the one whose loss rises most, of `of`."""
+
+    window: int
+    lead: str
+    texts: tuple[str, ...]
+    dense_losses: np.ndarray
+    losses: np.ndarray
+    rank: int
+    of: int
+
+    @property
+    def rises(self) -> np.ndarray:
+        """By how much each token's loss rises, [T]; what is no number rises without end."""
+        return np.nan_to_num(self.losses.astype(np.float64) - self.dense_losses, nan=np.inf, posinf=np.inf)
+
+    @property
+    def perplexities(self) -> tuple[float, float]:
+        """Of these tokens alone, before and after."""
+        means = (float(one.astype(np.float64).mean()) for one in (self.dense_losses, self.losses))
+        return tuple(math.exp(mean) if mean <= 709 else math.inf for mean in means)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Likeliest:
     """The k likeliest classes of F samples, the likeliest first: classes [F, k] (int32) and their probabilities [F, k]."""
 
@@ -129,6 +155,7 @@ class Breakage:
     reliability: tuple[tuple[Bin, ...], tuple[Bin, ...]] = ((), ())
     tokens: tuple[TokenRise, ...] = ()
     spread: TokenSpread | None = None
+    passages: tuple[Passage, ...] = ()
 
     @property
     def partial(self) -> bool:

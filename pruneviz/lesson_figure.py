@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 
 from pruneviz import course, shipped_runs
 from pruneviz.lesson_condition import number
-from pruneviz.lesson_run import COUNTS, FALLS, PLACED, SHARES, WHAT, Where
+from pruneviz.lesson_run import COUNTS, FALLS, NUMBERS, PLACED, SHARES, WHAT, Where
 from pruneviz.recipe import LOOKS, Recipe
 from pruneviz.traced import Spread, Traced, judged_on, paired, spread
 
 PLACE = re.compile(r"\{([a-z][a-z0-9_]*)(\.mean| - [a-z][a-z0-9_]*)?\}")
 """A place in a sentence: a figure with its interval, its mean alone, or one minus another."""
+OWN = ("criterion", "granularity", "scope")
+"""What a figure may name of the Recipe itself, beside the amount."""
 WRITTEN = re.compile(r"([a-z-]+)(?: at ([0-9.%-]+))?(?: with (.+))?")
 
 
@@ -48,8 +50,9 @@ def read(text: object, start: Recipe) -> Figure:
 
 
 def _with(start: Recipe, choices: list[str]) -> Recipe:
-    """The lesson's start, with other choices of its course, or another amount."""
+    """The lesson's start, with other choices of its course, or of those of the Recipe that a run may vary."""
     told = dict(one.partition(":")[::2] for one in choices)
+    start = replace(start, **{name: told.pop(name) for name in OWN if name in told})
     amount = number(told.pop("amount")) if "amount" in told else start.amount
     other = course.from_text("~".join([start.course.lab, *(f"{name}:{said}" for name, said in told.items())]))
     return replace(start, amount=amount, course=replace(start.course, **{name: getattr(other, name) for name in told}))
@@ -83,7 +86,7 @@ def value(what: str, figures: Sequence[Figure]) -> float:
     the first to the last («apart»), or on which side of zero these surely are («sure»)."""
     if what == "figure":
         mean = spread([*known(figures[-1]).values()]).mean
-        return mean if figures[-1].what in COUNTS else 100 * mean
+        return mean if figures[-1].what in (*COUNTS, *NUMBERS) else 100 * mean
     found = apart(figures[0], figures[-1])
     return float(sure(found)) if what == "sure" else 100 * found.mean
 
@@ -108,9 +111,12 @@ def fill(sentence: str, figures: Mapping[str, Figure]) -> str:
 
 
 def told(figure: Figure, found: Spread, *, bare: bool = False) -> str:
-    """«97.7% (97.4 to 98)»; a count as it is. `bare` leaves the interval out."""
+    """«97.7% (97.4 to 98)», «41.11 (40.9 to 41.3)»; a count as it is. `bare` leaves the interval out."""
     if figure.what in COUNTS:
         return f"{round(found.mean):,}"
+    if figure.what in NUMBERS:
+        sure_ = "" if bare or not found.known else f" ({found.low:.2f} to {found.high:.2f})"
+        return f"{found.mean:.2f}{sure_}"
     mean = f"{_number(100 * found.mean)}{' points' if figure.what in FALLS else '%'}"
     if bare or not found.known or found.low == found.high:
         return mean

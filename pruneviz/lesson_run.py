@@ -68,6 +68,8 @@ FALLS: Mapping[str, Read] = {"fall": _fall}
 """What is a difference of two shares."""
 COUNTS: Mapping[str, Read] = {"parameters": lambda run, _: run.last("parameters"), "steps": lambda run, _: float(run.of)}
 """What is a count."""
+NUMBERS: Mapping[str, Read] = {"perplexity": lambda run, _: run.last("value")}
+"""What is a number with decimals: no share of anything."""
 SHARES = {*PLACED, "accuracy"} - {"left"}
 """What is a share of the held-out samples."""
-WHAT = {**PLACED, **ENDS, **FALLS, **COUNTS}
+WHAT = {**PLACED, **ENDS, **FALLS, **COUNTS, **NUMBERS}

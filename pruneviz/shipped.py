@@ -1,7 +1,8 @@
 """Shipped: the curves that come with a sample, so that its first picture needs neither torch nor waiting.
 
 `curves.json` holds, for the weights whose sha256 it names, what the engine measured when the sample was made. With any
-other weights it is not used. Numbers only: nothing in the file is run or trusted to be a path.
+other weights it is not used, nor where it was measured on a text that the running Python does not carry. Numbers only:
+nothing in the file is run or trusted to be a path.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pruneviz import language_reference
 from pruneviz.report import Curve, CurvePoint, Sweep, wilson
 
 SAMPLES = Path(__file__).resolve().parent.parent / "sample_models"
@@ -22,7 +24,7 @@ SAMPLES = Path(__file__).resolve().parent.parent / "sample_models"
 @dataclass(frozen=True, slots=True)
 class Shipped:
     """What was measured when a sample was made: curves and sweeps by (criterion, scope), tuned curves likewise; and what
-    of it can go at once (`offers`)."""
+    of it can go at once (`offers`). `text_sha256` names the held-out text where that is the language reference."""
 
     subject: str
     title: str
@@ -34,30 +36,19 @@ class Shipped:
     tuned: Mapping[tuple[str, str], Curve]
     versions: Mapping[str, str] = field(default_factory=dict)
     offers: tuple[str, ...] = ()
+    text_sha256: str = ""
 
 
 def titles() -> dict[str, str]:
     """The samples that carry curves, by name, with their titles: enough for a menu before torch is there."""
-    found = {}
-    for path in sorted(SAMPLES.glob("*/curves.json")):
-        shipped = read(path.parent.name)
-        if shipped:
-            found[path.parent.name] = shipped.title
-    return found
+    found = {path.parent.name: _kept(path.parent.name) for path in sorted(SAMPLES.glob("*/curves.json"))}
+    return {name: kept["title"] for name, kept in found.items() if kept}
 
 
 def read(name: str) -> Shipped | None:
-    """The shipped curves of a sample, or None where there are none for exactly these weights."""
-    folder = SAMPLES / name
-    if (
-        "/" in name
-        or ":" in name
-        or not (folder / "curves.json").is_file()
-        or not (folder / "weights.safetensors").is_file()
-    ):
-        return None
-    kept = json.loads((folder / "curves.json").read_text("utf-8"))
-    if kept["subject_sha256"] != hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest():
+    """The shipped curves of a sample, or None where there are none for exactly these weights and this held-out text."""
+    kept = _kept(name)
+    if kept is None or kept.get("text_sha256", "") not in ("", language_reference.sha256()):
         return None
     curves = {(one["criterion"], one["scope"]): _curve(name, one) for one in kept["curves"]}
     return Shipped(
@@ -71,7 +62,24 @@ def read(name: str) -> Shipped | None:
         tuned={(one["criterion"], one["scope"]): _curve(name, one) for one in kept["tuned"]},
         versions=kept["versions"],
         offers=tuple(kept.get("offers", ())),
+        text_sha256=kept.get("text_sha256", ""),
     )
+
+
+def _kept(name: str) -> dict | None:
+    """What a sample's curves.json holds, where it is of the weights that lie beside it."""
+    folder = SAMPLES / name
+    if (
+        "/" in name
+        or ":" in name
+        or not (folder / "curves.json").is_file()
+        or not (folder / "weights.safetensors").is_file()
+    ):
+        return None
+    kept = json.loads((folder / "curves.json").read_text("utf-8"))
+    if kept["subject_sha256"] != hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest():
+        return None
+    return kept
 
 
 def write(path: Path, shipped: Shipped) -> None:
@@ -85,7 +93,8 @@ def write(path: Path, shipped: Shipped) -> None:
                 "subject_sha256": shipped.subject_sha256,
                 "versions": dict(shipped.versions),
                 "offers": list(shipped.offers),
-            },
+            }
+            | ({"text_sha256": shipped.text_sha256} if shipped.text_sha256 else {}),
             ensure_ascii=False,
         )[:-1]
     ]
@@ -109,17 +118,21 @@ def _of_curve(curve: Curve) -> dict:
         "one_shot": not curve.tuned,
         "seconds": round(curve.seconds, 3),
         "n": first.n,
+        **({} if curve.noun == "images" else {"noun": curve.noun}),
         "half_n": first.half[1],
-        "points": [[p.amount, p.sparsity, p.correct, p.half[0], p.newly_wrong, p.newly_right] for p in curve.points],
+        "points": [_of_point(point) for point in curve.points],
     }
 
 
+def _of_point(point: CurvePoint) -> list:
+    """A row of counts, from which value and interval follow; of a perplexity, which no count decides, these themselves."""
+    if point.correct is None:
+        return [point.amount, point.sparsity, *(float(f"{one:.7g}") for one in (point.value, *point.interval))]
+    return [point.amount, point.sparsity, point.correct, point.half[0], point.newly_wrong, point.newly_right]
+
+
 def _curve(name: str, kept: dict) -> Curve:
-    n, half = kept["n"], kept["half_n"]
-    points = tuple(
-        CurvePoint(amount, sparsity, right / n, right, n, wilson(right, n), (chosen, half), wrong, won)
-        for amount, sparsity, right, chosen, wrong, won in kept["points"]
-    )
+    points = tuple(_point(row, kept["n"], kept["half_n"]) for row in kept["points"])
     return Curve(
         subject=name,
         criterion=kept["criterion"],
@@ -132,8 +145,17 @@ def _curve(name: str, kept: dict) -> Curve:
         chance=kept["chance"],
         tuned=not kept["one_shot"],
         metric=kept["metric"],
+        noun=kept.get("noun", "images"),
         seconds=kept["seconds"],
     )
+
+
+def _point(row: list, n: int, half: int) -> CurvePoint:
+    if len(row) == 5:
+        amount, sparsity, value, low, high = row
+        return CurvePoint(amount, sparsity, value, None, n, (low, high), (0, 0))
+    amount, sparsity, right, chosen, wrong, won = row
+    return CurvePoint(amount, sparsity, right / n, right, n, wilson(right, n), (chosen, half), wrong, won)
 
 
 def _of_sweep(sweep: Sweep) -> dict:

@@ -22,6 +22,8 @@ MOST = 64
 LONGEST = 200
 _SHARES = {"amount", "sparsity", "smaller_amount"}
 _AT_LEAST_ONE = {"batch", "cores", "threads", "n"}
+_LATER = {"tokens"}
+"""What files of earlier days do not say."""
 
 
 def to_table(truth: Truth) -> dict[str, Any]:
@@ -56,10 +58,10 @@ def _record(kind: type, table: Any, where: str) -> Any:
         raise _wrong(f"{where} is no table")
     hints = get_type_hints(kind)
     names = [field.name for field in fields(kind)]
-    for name in {*names} ^ {*table}:
+    for name in ({*names} ^ {*table}) - ({*names} & _LATER):
         said = "is missing" if name in names else "is not known"
         raise _wrong(f"{plain(str(name))[:40]!r} of {where} {said}")
-    found = kind(**{name: _value(hints[name], table[name], name) for name in names})
+    found = kind(**{name: _value(hints[name], table[name], name) for name in names if name in table})
     _check(found, where)
     return found
 

@@ -147,7 +147,8 @@ class Crossing:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """Everything that was measured of one setting on one machine."""
+    """Everything that was measured of one setting on one machine. `tokens` are those of one input of a language model as it
+    was timed; 0 for all others."""
 
     machine: Machine
     subject: str
@@ -166,6 +167,7 @@ class Truth:
     crossings: tuple[Crossing, ...] = ()
     missing: tuple[tuple[str, str], ...] = ()
     complete: bool = False
+    tokens: int = 0
 
     def unclear(self, timed: Timed) -> bool:
         """Whether «no difference» is too much said: none was seen, but on a busy machine or between wide quartiles."""
@@ -176,6 +178,11 @@ class Truth:
 
     def time(self, way: str, batch: int, device: str = "cpu") -> Timed | None:
         return next((one for one in self.times if (one.way, one.batch, one.device) == (way, batch, device)), None)
+
+    def rate(self, timed: Timed) -> Spread:
+        """How many tokens a second one forward pass reads: batch × tokens ÷ time. Its quartiles are those of the time."""
+        whole, took = 1000.0 * timed.batch * self.tokens, timed.milliseconds
+        return Spread(whole / took.median, whole / took.high, whole / took.low, took.n)
 
     @property
     def batches(self) -> tuple[int, ...]:

@@ -33,7 +33,9 @@ def samples_table() -> str:
         found = shipped.read(name)
         sweep, curve = next(iter(found.sweeps.values())), next(iter(found.curves.values()))
         first = re.split(r"(?<!et al)\. ", found.words)[0].rstrip(".")
-        rows.append(f"| `{name}` | {first} | {sweep.weights:,} | {findings.percent(curve.dense_value)} |")
+        share = curve.points[0].correct is not None
+        score = findings.percent(curve.dense_value) if share else f"perplexity {curve.dense_value:.1f}"
+        rows.append(f"| `{name}` | {first} | {sweep.weights:,} | {score} |")
     return "\n".join(rows)
 
 

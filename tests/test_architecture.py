@@ -16,6 +16,7 @@ FLOORS = (
     ("pruneviz.engine", 1),
     ("pruneviz.charts", 1),
     ("pruneviz.handout", 2),
+    ("pruneviz.oneshot_command", 3),
     ("pruneviz.report_command", 3),
     ("pruneviz.python_command", 3),
     ("pruneviz.solve_command", 3),
@@ -35,6 +36,7 @@ FORBIDDEN = {
     "pruneviz.report_command": {"streamlit", "plotly", "torch"},
     "pruneviz.python_command": {"streamlit", "plotly", "torch"},
     "pruneviz.solve_command": {"streamlit", "plotly", "torch"},
+    "pruneviz.oneshot_command": {"streamlit", "plotly", "torch"},
     "pruneviz.train_command": {"streamlit", "plotly", "torch"},
     "pruneviz.runs_command": {"streamlit", "plotly", "torch"},
     "pruneviz.__main__": {"streamlit", "plotly"},
@@ -234,8 +236,9 @@ def test_first_page_needs_no_torch():
 
 def test_engine_needs_no_screen():
     """The engine imports where streamlit, plotly, captum, backpack and numba are missing."""
-    # `compiled` is the numba path itself, chosen only where numba is.
-    names = [name for name in MODULES if name.startswith("pruneviz.engine") and name != "pruneviz.engine.compiled"]
+    # These are the numba paths themselves, chosen only where numba is.
+    compiled = ("pruneviz.engine.compiled", "pruneviz.engine.reconstruct.compiled_trading")
+    names = [name for name in MODULES if name.startswith("pruneviz.engine") and name not in compiled]
     code = (
         "import sys\n"
         "for gone in ('streamlit', 'plotly', 'captum', 'backpack', 'numba'): sys.modules[gone] = None\n"

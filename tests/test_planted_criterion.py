@@ -31,7 +31,7 @@ from tests.readme_table import README, criteria_table, with_tables
 from streamlit.testing.v1 import AppTest
 
 assert criterion.find("centred").name == "centred magnitude"
-assert catalogue.order() == ["magnitude", "centred", "gradient", "obd", "random"]
+assert catalogue.order() == ["magnitude", "centred", "gradient", "obd", "ria", "wanda", "random"]
 assert "centred magnitude" == catalogue.criteria()["centred"].name
 assert "`centred`: Removes the weights nearest to the mean" in criteria_table()
 assert with_tables(README.read_text("utf-8")) != README.read_text("utf-8"), "the README check sees that its table is old"

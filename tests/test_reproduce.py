@@ -12,10 +12,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from benchmarks.reproduce import estimate, figures, performing, tables, written
+from benchmarks.reproduce import __main__ as reproduce
+from benchmarks.reproduce import estimate, figures, measured, performing, tables, written
 from benchmarks.reproduce.asked import Asked, Table, seeded
 from benchmarks.reproduce.cards import REAL, Cards
 from benchmarks.reproduce.found import Found
+from benchmarks.reproduce.measured import layers_and_heads
 from benchmarks.reproduce.tables import before_training, penalties, prune_and_retrain, schedules, tickets
 from pruneviz.engine.sources import architecture, card
 from pruneviz.engine.training import labs
@@ -179,6 +181,82 @@ def test_a_table_of_tiny_runs_tells_every_row(module, data, store, tmp_path, mon
     body = [line for line in lines[2:first] if figures.NOTHING not in line or module is before_training]
     assert len(body) == 2 and len(lines[2:first]) == (3 if module is tickets else 2)
     assert {tickets: "of 1 rounds with 64 % or less left", before_training: "mask costs snip "}[module] in lines[-1]
+
+
+@pytest.mark.parametrize("key", list(measured.shelf()))
+def test_a_measurement_is_well_formed(key):
+    one = measured.shelf()[key]
+    assert one.title and one.text and one.edition >= 1 and set(one.subjects) <= REAL.keys() | set(card.samples())
+
+
+def test_what_was_measured_is_not_measured_again_until_it_is_another_thing(tmp_path, monkeypatch):
+    made = []
+
+    def measure(_cards):
+        made.append(1)
+        return {"value": len(made)}
+
+    one = measured.Measurement("own", "Own", "What it is.", 1, (), measure, lambda found: iter([f"It is {found['value']}."]))
+    monkeypatch.setattr(measured, "shelf", lambda: {"own": one})
+    assert "Not performed yet." in list(measured.lines(tmp_path))
+    assert measured.perform(tmp_path, one, None) == measured.perform(tmp_path, one, None) and len(made) == 1
+    told = list(measured.lines(tmp_path))
+    assert told[1:6] == ["## Own", "", "What it is.", "", "It is 1."] and told[-1].startswith(
+        "*Bill: 0.0 minutes of one thread"
+    )
+    other = replace(one, edition=2)
+    assert measured.read(tmp_path, other) is None and measured.perform(tmp_path, other, None).found == {"value": 2}
+
+
+def test_the_command_measures_and_writes_what_is_asked_for(tmp_path, monkeypatch):
+    results = tmp_path / "results.md"
+    results.write_text("<!-- results:begin -->\n<!-- results:end -->\n")
+    one = measured.Measurement("own", "Own", "Text.", 1, (), lambda _cards: {}, lambda _found: iter(["Told."]))
+    monkeypatch.setattr(measured, "shelf", lambda: {"own": one})
+    monkeypatch.setattr(written, "RESULTS", results)
+    assert reproduce.main(["--folder", str(tmp_path / "store"), "own"]) == 0
+    text = results.read_text()
+    assert text.index("## Own") < text.index("Told.") < text.index("## What the runs were performed with")
+    with pytest.raises(ValueError, match="unknown table 'other'; there are .*tickets.*own"):
+        reproduce.main(["--folder", str(tmp_path / "store"), "other"])
+
+
+def test_the_best_sets_of_layers_are_found_among_all():
+    """Layer l costs 2^l hundredths of a nat, and layers 4 and 5 together cost nothing: best is without them, then without
+    1, 4 and 5. «top» takes 4 and 5 first; leaving one out begins with the first and never sees the bargain."""
+    losses = []
+    for at in range(32):
+        gone = [layer for layer in range(5) if at >> layer & 1]
+        cost = sum(2**layer for layer in gone if not (layer > 2 and {3, 4} <= set(gone)))
+        losses.append([gone, 1 + cost / 100])
+    orders = {key: [0, 1, 2, 3, 4] for key in layers_and_heads.SCORES} | {"top": [3, 4, 2, 1, 0]}
+    found = {"losses": losses, "orders": orders, "blocks": [[0], [3, 4], [0, 1, 2], [1, 2, 3, 4]], "tokens": [3, 4]}
+    lines = list(layers_and_heads._told_layers(found))
+    assert lines[0] == "Perplexity of all 5 layers on the second half (4 tokens): 2.72."
+    head, one, two = lines[2], lines[4], lines[5]
+    place = {name.strip(): at for at, name in enumerate(head.split("|"))}
+    cells = [cell.strip() for cell in two.split("|")]
+    assert cells[place["best set"]] == "2.7 (without 4, 5)" and cells[place["top"]] == "2.7 (1)"
+    assert cells[place["one out"]] == "2.8 (2)" and cells[place["angular, block"]] == "2.7 (1)"
+    assert [cell.strip() for cell in one.split("|")][place["top"]] == "2.9 (4)"
+    assert lines[-1].endswith("The best sets do not nest: no order of leaving has all of them.")
+    assert "; one out 0.03" in lines[-1] and "; top 0.03" in lines[-1], "by 0, 3, 6 and by 7, 0, 3 hundredths"
+    assert lines[-2].endswith("which are 5, 10, 10, 5.")
+
+
+def test_heads_are_told_layer_by_layer():
+    """Slopes that order the heads of four layers as they are, and those of the first the wrong way round."""
+    change = [at / 1000 for at in range(20)]
+    slopes = [*change[3::-1], *change[4:]]
+    (row,) = [line for line in layers_and_heads._told_heads({"heads": [slopes, change, change]}) if line.startswith("| 20")]
+    cells = [cell.strip() for cell in row.split("|")]
+    assert cells[4] == "−1.00; 1.00; 1.00; 1.00; 1.00" and cells[5] == "1.00" and cells[6] == "0.0000 to +0.0190"
+
+
+def test_a_rank_correlation_by_hand():
+    """Ranks 1 2 3 4 5 6 against 2 1 3 4 5 6: 1 − 6 · 2 / (6 · 35)."""
+    rho, low, high = layers_and_heads.correlation([1, 2, 3, 4, 5, 6], [20, 10, 30, 40, 50, 60])
+    assert rho == pytest.approx(1 - 12 / 210) and -1 < low < rho < high < 1
 
 
 def test_the_results_have_their_markers():

@@ -69,7 +69,8 @@ def test_every_folder_has_a_card_in_words():
     for name in architecture.offered():
         text = (architecture.SHIPPED / name / "card.md").read_text("utf-8")
         assert text.startswith(f"# {name}\n") and "licence" in text.lower()
-    assert set(samples()) == set(FIGURES)
+    assert set(samples()) == {*FIGURES, "reference_lm"}
+    assert (architecture.SHIPPED / "reference_lm" / "card.md").read_text("utf-8").startswith("# reference_lm\n")
 
 
 @pytest.mark.parametrize("name", architecture.offered())

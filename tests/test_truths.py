@@ -106,3 +106,10 @@ def test_plain_words_make_no_link():
 def test_plain_words_hold_no_sign_of_markdown_or_html(text):
     found = plain(text)
     assert not set(found) & set("<>[]{}!`*#|\\/$~^&@\"'\n") and len(found) <= 160 and plain(found) == found
+
+
+def test_tokens_per_second_are_batch_times_tokens_over_the_time():
+    """8 windows of 100 tokens in 2 ms, quartiles 1.8 and 2.5 ms: 400,000 a second, from 320,000 to 444,444."""
+    one = Timed(DENSE, 8, Spread(2.0, 1.8, 2.5, 21), spread(1.0), spread(2.0))
+    rate = replace(truth(), tokens=100).rate(one)
+    assert (rate.median, rate.low, rate.n) == (400_000, 320_000, 21) and rate.high == pytest.approx(800_000 / 1.8)

@@ -37,11 +37,27 @@ RESNET20 = {
         "std": [0.229, 0.224, 0.225],
     },
 }
+STORIES260K = {
+    "name": "stories260K",
+    "task": "language_modelling",
+    "weights": "{data}/stories260k/stories260K.bin",
+    "architecture": {
+        "build": "llama",
+        "arguments": {"vocabulary": 512, "width": 64, "hidden": 172, "layers": 5, "heads": 8, "key_value_heads": 4},
+    },
+    "data": {
+        "file": "{data}/texts/tinystories_train_head.txt",
+        "tokenizer": "{data}/stories260k/tok512.bin",
+        "windows": 242,
+        "context": 512,
+    },
+}
 REAL = {
     "mnist": LENET300 | {"name": "MNIST", "data": {"file": "{data}/mnist/mnist.npz", "split": "test"}},
     "fashion": LENET300
     | {"name": "Fashion-MNIST", "data": {"file": "{data}/fashion_mnist/fashion_mnist.npz", "split": "test"}},
     "resnet20": RESNET20,
+    "stories260k": STORIES260K,
 }
 """Cards by the name that a Recipe calls them; `{data}` is the folder of the real data. LeNet's weights are fresh ones: its
 runs start from weights of their own seed."""
@@ -56,7 +72,11 @@ class Cards:
 
     def missing(self, asked: Asked) -> bool:
         """Whether the data that it is about are not here."""
-        return asked.recipe.subject in REAL and not self._data.is_dir()
+        return self.lacks(asked.recipe.subject)
+
+    def lacks(self, name: str) -> bool:
+        """Whether the data of a subject are not here."""
+        return name in REAL and not self._data.is_dir()
 
     def base(self, recipe: Recipe) -> Subject:
         """The subject of a Recipe, as its card has it."""

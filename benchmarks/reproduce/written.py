@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.reproduce.asked import Table
@@ -26,8 +26,8 @@ def into(text: str, lines: Sequence[str]) -> str:
     return PATTERN.sub(lambda found: f"{found[1]}{body}\n{found[2]}", text)
 
 
-def lines(store: Store, cards: Cards, tables: Sequence[Table]) -> Iterator[str]:
-    """Every table's heading, text, rows, judgement and bill."""
+def lines(store: Store, cards: Cards, tables: Sequence[Table], more: Iterable[str] = ()) -> Iterator[str]:
+    """Every table's heading, text, rows, judgement and bill; then `more`, and with what the runs were performed."""
     runs: list[Run] = []
     for table in tables:
         asked = table.every()
@@ -37,7 +37,8 @@ def lines(store: Store, cards: Cards, tables: Sequence[Table]) -> Iterator[str]:
         yield from table.told(found) if found.runs else ["Not performed yet."]
         if found.runs:
             yield from ("", bill(found.runs, len(asked)))
-    yield from ("", "## What it was performed with", "", *_with(runs))
+    yield from more
+    yield from ("", "## What the runs were performed with", "", *_with(runs))
 
 
 def bill(runs: Sequence[Run], of: int) -> str:

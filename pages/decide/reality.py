@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pruneviz.charts import reality as charts
+from pruneviz.charts.throughput import throughput
 from pruneviz.studio import bench, catalogue, choices, reality, show
 from pruneviz.studio import reality_words as words
 
@@ -24,6 +25,10 @@ if truth and truth.stored:
     show.chart(charts.claims(truth), key="claims")
     st.markdown(words.budget(recipe, truth))
     st.markdown(words.zeros_on_disk(truth))
+
+if truth and truth.times and truth.tokens:
+    show.chart(throughput(truth), key="throughput")
+    st.markdown(words.tokens(truth))
 
 if truth and truth.times:
     left, right = st.columns(2, gap="large")

@@ -34,6 +34,11 @@ def number(value: float) -> str:
     return text.replace("-", "−")
 
 
+def amount(value: float) -> str:
+    """A perplexity for a sentence: «87.49», «5,245», and «2.56 × 10¹⁰» where nobody would count the digits."""
+    return f"{value:,.2f}" if value < 1000 else f"{value:,.0f}" if value < 1e6 else number(value)
+
+
 def as_percent(share: float) -> str:
     """A share for a sentence: «3.3%», «72%», and «0.041%» where one decimal would say nothing."""
     value = 100 * share

@@ -14,6 +14,8 @@ from pruneviz.report import Agreement, Curve, CurvePoint
 POINTS = 0.05
 """«Lasts» means: loses at most so much accuracy, five points, against the dense model."""
 BASELINE = "random"
+WIDE = 1e3
+"""Perplexities so many times apart have a tick at each power of ten only."""
 
 
 def curves(
@@ -36,6 +38,11 @@ def curves(
         line = {"color": theme.QUIET, "dash": "dot", "width": 1.5}
         chart.add_hline(100 * chance, line=line, name=f"chance, {as_percent(chance)}", showlegend=True)
         chart.update_yaxes(range=[0, 103])
+    elif curves and all(point.correct is None for curve in curves for point in curve.points):
+        line = {"color": theme.QUIET, "dash": "dot", "width": 1.5}
+        chart.add_hline(curves[0].chance, line=line, name=f"guessing, {number(curves[0].chance)}", showlegend=True)
+        values = [point.value for curve in curves for point in curve.points]
+        chart.update_yaxes(type="log", dtick="D2" if max(values) < WIDE * min(values) else 1)
     chart.update_xaxes(range=[-1, 102])
     title = _curves_title(curves, names, tuning, measure)
     rows = tuple(_curve_row(curve, point, names) for curve in curves for point in curve.points)

@@ -22,7 +22,7 @@ def tokens(found: Breakage, most: int = TOKENS) -> Chart:
     rows = found.tokens[:most]
     at = np.arange(len(rows), dtype=float)
     before, after = float32([one.dense_loss for one in rows]), float32([one.loss for one in rows])
-    said = [[plain.label(_ending(one.before_context, 60)), plain.label(_shown(one.text)), one.window] for one in rows]
+    said = [[plain.label(_ending(one.before_context, 60)), plain.label(shown(one.text)), one.window] for one in rows]
     hover = "%{customdata[0]}<b>%{customdata[1]}</b><br>window %{customdata[2]}: loss %{x:.2f} nats<extra>"
     traces = [bridge(before, after, at)]
     for values, marker, name in ((before, DENSE, "before"), (after, PRUNED, "after pruning")):
@@ -31,7 +31,7 @@ def tokens(found: Breakage, most: int = TOKENS) -> Chart:
                        hovertemplate=f"{hover}{name}</extra>")
         )  # fmt: skip
     chart = theme.figure(traces, f"loss of the token (nats) · {seen(found)} {found.noun}", "", 130 + 30 * len(rows))
-    rows_of(chart, [f"{plain.label(_ending(one.before_context, 14))}<b>{plain.label(_shown(one.text))}</b>" for one in rows])
+    rows_of(chart, [f"{plain.label(_ending(one.before_context, 14))}<b>{plain.label(shown(one.text))}</b>" for one in rows])
     largest = float(np.concatenate((before, after)).max(initial=1.0))
     chart.update_xaxes(range=[-0.03 * largest, 1.05 * largest])
     title = _token_title(found)
@@ -43,7 +43,7 @@ def tokens(found: Breakage, most: int = TOKENS) -> Chart:
 def _token_row(one: TokenRise) -> tuple[object, ...]:
     chances = (as_percent(math.exp(-loss)) for loss in (one.dense_loss, one.loss))
     losses = (number(value) for value in (one.dense_loss, one.loss, one.rise))
-    return (_ending(one.before_context, 80), _shown(one.text), *chances, *losses, one.window, one.place)
+    return (_ending(one.before_context, 80), shown(one.text), *chances, *losses, one.window, one.place)
 
 
 def _token_title(found: Breakage) -> str:
@@ -52,7 +52,7 @@ def _token_title(found: Breakage) -> str:
     one, spread = found.tokens[0], found.spread
     was, now = (_chance(loss) for loss in (one.dense_loss, one.loss))
     tail = f"; the hardest-hit hundredth of the tokens has {as_percent(spread.share)} of all rises" if spread else ""
-    return f"«{_shown(one.text)}» after «{_ending(one.before_context, 30)}» had {was}, now {now}{tail}."
+    return f"«{shown(one.text)}» after «{_ending(one.before_context, 30)}» had {was}, now {now}{tail}."
 
 
 def _chance(loss: float) -> str:
@@ -63,7 +63,7 @@ def _chance(loss: float) -> str:
     return f"1 in {whole(int(round(odds, -3))) if odds < 1e7 else number(odds)}"
 
 
-def _shown(token: str) -> str:
+def shown(token: str) -> str:
     """A token so that it can be seen: spaces and line ends have signs."""
     return (
         token.replace("\n", "↵").replace("\t", "⇥") if token.strip() else token.replace(" ", "␣").replace("\n", "↵") or "∅"

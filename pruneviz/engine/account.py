@@ -41,6 +41,7 @@ def account(subject: Subject, recipe: Recipe, standing: Standing) -> dict[str, A
         "mask_sha256": stays.sha256(),
         "subject_sha256": subject.sha256,
         "notes": (
+            *(subject.origin.caveats if subject.origin else ()),
             *unit_report.notes(subject, recipe, standing.ranking),
             *_notes(subject, layers, stays.removed, energy, standing),
             *words,

@@ -15,6 +15,7 @@ from pruneviz.breakage import (
     SHOWN,
     Breakage,
     Likeliest,
+    Passage,
     Sides,
     TokenRise,
     TokenSpread,
@@ -166,7 +167,25 @@ def _of_tokens(subject: Subject, partial: progress.Partial, places: np.ndarray, 
         _token(subject, int(places[window]), int(place), float(before[window, place]), float(after[window, place]))
         for window, place in named
     )
-    return {"tokens": tokens, "spread": _spread(rises[known], int((targets >= 0).sum()))}
+    spread = _spread(rises[known], int((targets >= 0).sum()))
+    return {"tokens": tokens, "spread": spread, "passages": _passages(subject, before, after, places)}
+
+
+def _passages(subject: Subject, before: np.ndarray, after: np.ndarray, places: np.ndarray) -> tuple[Passage, ...]:
+    """Three windows: the one whose loss rises most per token, the middle one, and the one whose loss rises least."""
+    held, names, many = subject.held_out, subject.classes, len(places)
+    told = held.labels.numpy()[places] >= 0
+    with np.errstate(invalid="ignore", over="ignore"):
+        mean = np.where(told, after.astype(np.float64) - before, 0.0).sum(axis=1) / np.maximum(1, told.sum(axis=1))
+    order = np.argsort(-np.nan_to_num(mean, nan=np.inf), kind="stable")
+    found = []
+    for rank in dict.fromkeys((0, many // 2, many - 1)):
+        at = int(order[rank])
+        window = int(places[at])
+        row = (held.stored[window, 0], *held.labels[window][held.labels[window] >= 0])
+        lead, *texts = pieces.each([names[int(token)] for token in row], names)
+        found.append(Passage(window, lead, tuple(texts), before[at][told[at]], after[at][told[at]], rank, many))
+    return tuple(found)
 
 
 def _token(subject: Subject, window: int, place: int, dense_loss: float, loss: float) -> TokenRise:

@@ -23,18 +23,21 @@ from pruneviz.engine import looking
 if TYPE_CHECKING:
     from torch import Tensor
 
-WeightNeed = Literal["weight", "gradient", "absolute_gradient", "hessian_diagonal"]
+WeightNeed = Literal["weight", "gradient", "absolute_gradient", "hessian_diagonal", "input_norm"]
 """weight: always there. gradient: mean over samples of ∂ℓ/∂w. absolute_gradient: mean over samples of |∂ℓ/∂w|.
-hessian_diagonal: ∂²L/∂w² of the mean loss L. All but `weight` need calibration data."""
+hessian_diagonal: ∂²L/∂w² of the mean loss L. input_norm: ‖X_j‖₂ of the numbers that each weight is multiplied by, over
+all samples and places, in a shape that broadcasts against the weight. All but `weight` need calibration data."""
 
-UnitNeed = Literal["gate_gradient", "bn_scale", "influence", "leave_one_out", "conductance"]
+UnitNeed = Literal["gate_gradient", "bn_scale", "influence", "angle", "leave_one_out", "greedy", "conductance"]
 """gate_gradient: mean over samples of |∂ℓ/∂ξ|, ξ = 1 a gate on what the unit gives (of a layer: on what it adds).
-bn_scale: mean |γ| of the unit's BatchNorm rows. influence: 1 − mean cosine of a layer's input and output. leave_one_out:
-change of the mean loss when the unit alone goes. conductance: mean over samples of |∫ ∂F/∂u du| from the mean input to the
-sample, F the score of its class. All but `bn_scale` need calibration data."""
+bn_scale: mean |γ| of the unit's BatchNorm rows. influence: 1 − mean cosine of a layer's input and output. angle: mean angle
+between them over π. leave_one_out: change of the mean loss when the unit alone goes. greedy: which fraction of the layers
+has left when it goes, the next being always the one without which the loss is least. conductance: mean over samples of
+|∫ ∂F/∂u du| from the mean input to the sample, F the score of its class. All but `bn_scale` need calibration data."""
 
 Need = WeightNeed | UnitNeed
-_DATALESS = frozenset({"weight", "bn_scale"})
+DATALESS = frozenset({"weight", "bn_scale"})
+"""What is known without any data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,10 @@ class Paper:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """What a criterion may look at, of one layer: only what it asked for is there, the rest is None."""
+    """What a criterion may look at, of one layer: only what it asked for is there, the rest is None.
+
+    `inputs` is the axis of the weight along which the layer's inputs lie: 1 of [O, I, *K], 0 where it is stored [I, O].
+    """
 
     name: str
     weight: Tensor
@@ -56,6 +62,8 @@ class Evidence:
     gradient: Tensor | None = None
     absolute_gradient: Tensor | None = None
     hessian_diagonal: Tensor | None = None
+    input_norm: Tensor | None = None
+    inputs: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +77,9 @@ class UnitEvidence:
     gate_gradient: Tensor | None = None
     bn_scale: Tensor | None = None
     influence: Tensor | None = None
+    angle: Tensor | None = None
     leave_one_out: Tensor | None = None
+    greedy: Tensor | None = None
     conductance: Tensor | None = None
 
 
@@ -92,7 +102,7 @@ class Criterion:
 
     @property
     def needs_data(self) -> bool:
-        return any(need not in _DATALESS for need in self.needs)
+        return any(need not in DATALESS for need in self.needs)
 
 
 @cache

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from pruneviz import language_reference
 from pruneviz.engine import criterion as criteria
 from pruneviz.engine import evaluate, tasks
 from pruneviz.engine.mask import Mask
@@ -31,16 +32,21 @@ TUNING = Schooling(epochs=3, batch=64, rate=5e-4, decay=1e-4, shift=0)
 
 
 def write_curves(folder: Path) -> Path:
-    """Measures every criterion on the sample in `folder`, before and after fine-tuning, and writes its curves.json."""
+    """Measures every criterion on the sample in `folder`, before and (where the score is a share) after fine-tuning, and
+    writes its curves.json."""
     subject = card.load(folder)
     curves, sweeps, tuned = {}, {}, {}
     for key in (key for key, one in criteria.shelf().items() if not one.units):
         recipe = Recipe(subject=subject.name, criterion=key)
-        standing = evaluate.stand(subject, recipe)
+        try:
+            standing = evaluate.stand(subject, recipe)
+        except ValueError:  # one that does not fit this task says so wherever it is chosen
+            continue
         workspace = Workspace(subject, standing.split.measured)
         curves[key, recipe.scope] = evaluate.curve(subject, recipe, standing, workspace, NODES)
         sweeps[key, recipe.scope] = sweep(subject, recipe, standing)
-        tuned[key, recipe.scope] = tuned_curve(subject, recipe, standing, TUNED_NODES)
+        if tasks.of(subject).shares:
+            tuned[key, recipe.scope] = tuned_curve(subject, recipe, standing, TUNED_NODES)
     shipped = Shipped(
         subject=subject.name,
         title=subject.title,
@@ -52,10 +58,17 @@ def write_curves(folder: Path) -> Path:
         tuned=tuned,
         versions={"torch": torch.__version__.partition("+")[0], "numpy": np.__version__},
         offers=offers(subject),
+        text_sha256=_text(subject),
     )
     path = Path(folder) / "curves.json"
     write(path, shipped)
     return path
+
+
+def _text(subject: Subject) -> str:
+    """The name of the held-out text, where it is one that the running Python brings."""
+    named = subject.origin.card["data"].get("set") if subject.origin else None
+    return language_reference.sha256() if named == language_reference.NAME else ""
 
 
 def tuned_curve(subject: Subject, recipe: Recipe, standing: evaluate.Standing, amounts: Sequence[float]) -> Curve:

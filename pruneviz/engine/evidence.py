@@ -13,8 +13,9 @@ from pruneviz.engine import tasks
 from pruneviz.engine.batches import Inputs, plain, rows
 from pruneviz.engine.criterion import Criterion, Evidence, Need
 from pruneviz.engine.curvature import error, hessian_diagonal
+from pruneviz.engine.input_norms import input_norms
 from pruneviz.engine.rehearsal import Rehearsal, chunks, differentiating, rehearse, sums
-from pruneviz.engine.subject import Layer, Subject
+from pruneviz.engine.subject import Layer, Subject, inputs_axis
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,21 +37,24 @@ def gather(
     if asked:
         with differentiating():
             inputs, labels = _checked(subject, asked, inputs, labels)
-            n, rehearsal = rows(inputs), rehearse(subject, inputs)
-            tasks.find(subject.task).check(labels, rehearsal.classes)
-            found, word = _derivatives(rehearsal, asked, inputs, labels)
-    evidence = tuple(
-        Evidence(layer.name, _weight(subject, layer), seed, **{need: parts[layer.name] for need, parts in found.items()})
-        for layer in subject.layers
-    )
+            n = rows(inputs)
+            if asked - {"input_norm"}:
+                rehearsal = rehearse(subject, inputs)
+                tasks.find(subject.task).check(labels, rehearsal.classes)
+                found, word = _derivatives(rehearsal, asked, inputs, labels)
+            if "input_norm" in asked:
+                found["input_norm"] = input_norms(subject, inputs)
+    evidence = tuple(_evidence(subject, layer, seed, found) for layer in subject.layers)
     return Gathered(evidence, n, time.perf_counter() - start, word)
 
 
 def scores(
-    subject: Subject, criterion: Criterion, inputs: Inputs | None, labels: Tensor | None, *, seed: int = 0
-) -> tuple[list[Tensor], Gathered]:
-    """A criterion's saliencies, float32 [O, I, *K] per layer, and the evidence that they come from."""
-    gathered = gather(subject, criterion.needs, inputs, labels, seed=seed)
+    subject: Subject, criterion: Criterion, inputs: Inputs | None, labels: Tensor | None, *, seed: int = 0,
+    besides: Iterable[Need] = (),
+) -> tuple[list[Tensor], Gathered]:  # fmt: skip
+    """A criterion's saliencies, float32 [O, I, *K] per layer, and the evidence that they come from, with what is wanted
+    besides."""
+    gathered = gather(subject, {*criterion.needs, *besides}, inputs, labels, seed=seed)
     start = time.perf_counter()
     with torch.no_grad():
         saliencies = [criterion.saliency(evidence).to(torch.float32) for evidence in gathered.evidence]
@@ -96,6 +100,11 @@ def _derivatives(
     if "hessian_diagonal" in asked:
         found["hessian_diagonal"], word = hessian_diagonal(rehearsal, inputs, labels)
     return found, word
+
+
+def _evidence(subject: Subject, layer: Layer, seed: int, found: dict[str, dict[str, Tensor]]) -> Evidence:
+    own = {need: parts[layer.name] for need, parts in found.items()}
+    return Evidence(layer.name, _weight(subject, layer), seed, inputs=inputs_axis(layer), **own)
 
 
 def _weight(subject: Subject, layer: Layer) -> Tensor:

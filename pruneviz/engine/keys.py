@@ -6,6 +6,7 @@ weight's own bits without the sign: nothing is copied and nothing is computed ah
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,9 +23,19 @@ AS_IT_IS = np.int32(-1)
 INFINITE = 0x7F800000
 """The bits of +∞ in float32; every key of a magnitude from here on is an infinity or a NaN."""
 
+ROW_BITS = 30
+"""A place within a layer, as a share of it, has so many bits: rows are even to the weight in layers of up to 2²⁸ weights."""
+
+SPREAD = np.uint64(2654435769)
+"""2³² over the golden ratio: multiples of it fall evenly into any range."""
+
+AT_ONCE = 1 << 22
+"""So many weights of a layer are sorted within their rows at a time."""
+
 NONFINITE = 1 - 2**31
 ZERO = NONFINITE + 1
-"""Weights that are not finite go first (where they may be ranked at all), exact zeros next, whatever their score is."""
+"""Weights that are not finite go first (where they may be ranked at all), exact zeros next, whatever their score is; where
+rows give equal shares, the zeros of each row go first in it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,12 +61,22 @@ class Keys:
         return float(_unordered(np.array([key], dtype=np.int32))[0])
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """How a layer is made of output rows: along which axis they lie, and how much less of itself it gives than others."""
+
+    axis: int
+    later: float = 0.0
+
+
 def keys_of(
-    names: Sequence[str], weights: Sequence[Tensor], scores: Sequence[Tensor] | None, scope: Scope, nonfinite: str
-) -> Keys:
-    """The keys of all weights, in layer order; refuses what is not finite unless it may go first."""
+    names: Sequence[str], weights: Sequence[Tensor], scores: Sequence[Tensor] | None, scope: Scope, nonfinite: str,
+    rows: Sequence[Rows] = (),
+) -> Keys:  # fmt: skip
+    """The keys of all weights, in layer order; refuses what is not finite unless it may go first. `rows` are there where
+    the scope is about them."""
     small = all(weight.is_floating_point() and weight.element_size() <= 4 for weight in weights)
-    if scores is None and small and scope.values is None:
+    if scores is None and small and scope.values is None and not scope.rows:
         mine = _magnitudes(_flat(weights))
         if mine.most < INFINITE:
             return mine
@@ -64,7 +85,17 @@ def keys_of(
     _refuse_nonfinite(names, finite, nonfinite)
     opinions = [np.abs(array) for array in arrays] if scores is None else [_array(score) for score in scores]
     _refuse_scores(names, opinions, finite)
-    return _ordered_keys(arrays, opinions, finite, scope)
+    keys, levels = _ordered_keys(arrays, opinions, finite)
+    if scope.values is not None:
+        keys, levels = _interleaved(keys, arrays, opinions, scope), None
+        _reserve(keys, arrays, finite, ZERO)
+    elif scope.rows:
+        keys, levels = _in_rows(keys, [tuple(weight.shape) for weight in weights], rows), None
+        _reserve(keys, arrays, finite)
+    free = keys > ZERO
+    least = int(keys.min(where=free, initial=2**31 - 1))
+    most = int(keys.max(where=free, initial=ZERO))
+    return Keys(keys, AS_IT_IS, min(least, most), most, levels)
 
 
 def _magnitudes(flat: np.ndarray) -> Keys:
@@ -125,43 +156,79 @@ def _refuse_scores(names: Sequence[str], scores: Sequence[np.ndarray], finite: S
         )
 
 
-def _ordered_keys(arrays, scores, finite, scope: Scope) -> Keys:
-    starts = np.concatenate(([0], np.cumsum([array.size for array in arrays]))).astype(np.int64)
+def _ordered_keys(arrays, scores, finite) -> tuple[np.ndarray, np.ndarray | None]:
+    """Keys that sort as the scores do, and the scores that they stand for where they are not their bits."""
     levels = None
     if any(score.dtype == np.float64 for score in scores):
         every = np.concatenate([np.where(ok, score, 0).astype(np.float64) for score, ok in zip(scores, finite, strict=True)])
         levels, inverse = np.unique(every, return_inverse=True)
         keys = inverse.astype(np.int32)
     else:
-        keys = np.empty(starts[-1], dtype=np.int32)
-        for start, score, ok in zip(starts, scores, finite, strict=False):
+        keys = np.empty(sum(score.size for score in scores), dtype=np.int32)
+        for start, score, ok in zip(_starts(scores), scores, finite, strict=True):
             keys[start : start + score.size] = _ordered(np.where(ok, score, np.float32(0)))
-    _reserve(keys, arrays, finite, starts)
-    if scope.values is not None:
-        levels = None
-        keys = _interleaved(keys, arrays, scores, starts, scope)
-        _reserve(keys, arrays, finite, starts)
-    free = keys > ZERO
-    least = int(keys.min(where=free, initial=2**31 - 1))
-    most = int(keys.max(where=free, initial=ZERO))
-    return Keys(keys, AS_IT_IS, min(least, most), most, levels)
+    _reserve(keys, arrays, finite, ZERO)
+    return keys, levels
 
 
-def _reserve(keys: np.ndarray, arrays, finite, starts: np.ndarray) -> None:
-    for start, array, ok in zip(starts, arrays, finite, strict=False):
+def _starts(arrays) -> list[int]:
+    return np.cumsum([0, *(array.size for array in arrays)])[:-1].tolist()
+
+
+def _reserve(keys: np.ndarray, arrays, finite, zero: int | None = None) -> None:
+    """What is not finite goes before everything else; zeros next, where they have a key of their own."""
+    for start, array, ok in zip(_starts(arrays), arrays, finite, strict=True):
         part = keys[start : start + array.size]
-        part[array == 0] = ZERO
+        if zero is not None:
+            part[array == 0] = zero
         part[~ok] = NONFINITE
 
 
-def _interleaved(keys: np.ndarray, arrays, scores, starts: np.ndarray, scope: Scope) -> np.ndarray:
+def _in_rows(keys: np.ndarray, shapes: Sequence[tuple[int, ...]], rows: Sequence[Rows]) -> np.ndarray:
+    """Each weight's turn within its layer, as a share of the layer: the first of every row, then the second of every row …
+
+    A line through these keys takes of every row the same number, or one more. Which rows give the one more first goes by the
+    golden ratio, so at any amount they lie evenly. At a share that is a whole number in every row, all give just that.
+    """
+    found, start = np.empty_like(keys), 0
+    for shape, how in zip(shapes, rows, strict=True):
+        size, axis = math.prod(shape), how.axis
+        stop = start + size
+        if size:
+            here = keys[start:stop].reshape(shape if len(shape) > 1 else (1, size))
+            mine = np.ascontiguousarray(np.moveaxis(here, axis, 0)) if len(shape) > 1 else here
+            turns = _turns(mine.reshape(len(mine), -1)) + round(how.later * 2**ROW_BITS)
+            into = found[start:stop].reshape(here.shape)
+            np.copyto(np.moveaxis(into, axis, 0) if len(shape) > 1 else into, turns.reshape(mine.shape))
+        start = stop
+    return found
+
+
+def _turns(scores: np.ndarray) -> np.ndarray:
+    """(2p + 1) / 2n, p the place of each of a layer's n weights [rows, length], in units of 2⁻³⁰: int32."""
+    rows, length = scores.shape
+    order = np.argsort((np.arange(rows, dtype=np.uint64) * SPREAD) & np.uint64(0xFFFFFFFF), kind="stable")
+    phase = np.empty(rows, dtype=np.int64)
+    phase[order] = np.arange(rows)
+    found, step = np.empty(scores.shape, dtype=np.int32), max(1, AT_ONCE // max(1, length))
+    for first in range(0, rows, step):
+        part = slice(first, first + step)
+        packed = (scores[part].astype(np.int64) << 32) | np.arange(length)
+        packed.sort(axis=1)
+        place = np.arange(length) * rows + phase[part, None]
+        share = (((2 * place + 1) << (ROW_BITS - 1)) // (rows * length)).astype(np.int32)
+        np.put_along_axis(found[part], packed & 0xFFFFFFFF, share, axis=1)
+    return found
+
+
+def _interleaved(keys: np.ndarray, arrays, scores, scope: Scope) -> np.ndarray:
     """Ranks 0 … n−1 by the scope's float64 values. Inside a layer the order stays the score's, down to the last tie.
 
     Each layer is sorted by (key, index) and valued in that order, which never falls; a stable sort of these runs then
     merges the layers, with equal values in layer order.
     """
     order, values = [], []
-    for start, array, score in zip(starts, arrays, scores, strict=False):
+    for start, array, score in zip(_starts(arrays), arrays, scores, strict=True):
         part = keys[start : start + array.size]
         packed = (part.astype(np.int64) << 32) | np.arange(part.size)
         packed.sort()

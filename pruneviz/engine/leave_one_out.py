@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 import torch
@@ -42,8 +42,7 @@ def changes(subject: Subject, structure: Structure, data: Calibration, told: Tol
 
     In float64, because leaving out one small unit moves a float32 loss by less than its rounding.
     """
-    network = copy.deepcopy(subject.network).double().eval().requires_grad_(False)
-    work, found, done = _Work(network, data), {}, 0
+    work, found, done = Work(precise(subject), data), {}, 0
     for group in structure.removable:
         found[group.name] = torch.zeros(group.units, dtype=torch.float64)
         dense = work.ready(group)
@@ -55,8 +54,13 @@ def changes(subject: Subject, structure: Structure, data: Calibration, told: Tol
     return found
 
 
-class _Work:
-    """A private float64 network on fixed samples, in which one unit at a time can be silenced."""
+def precise(subject: Subject) -> nn.Module:
+    """A copy of the subject's network in float64, to be changed."""
+    return copy.deepcopy(subject.network).double().eval().requires_grad_(False)
+
+
+class Work:
+    """A private float64 network on fixed samples, in which a unit, or some layers together, can be silenced for once."""
 
     def __init__(self, network: nn.Module, data: Calibration) -> None:
         self._network = network
@@ -75,11 +79,7 @@ class _Work:
     def without(self, group: Group, unit: int) -> float:
         """The mean loss without one unit; the network is as before afterwards."""
         if group.blocks:
-            blocks.bypass(self._network, (group.blocks[unit],))
-            try:
-                return self._loss(None)
-            finally:
-                blocks.restore(self._network, (group.blocks[unit],))
+            return self.without_layers((group.blocks[unit],))
         undo = []
         for part in group.of("reads"):
             weight = self._network.get_parameter(part.tensor).data
@@ -91,6 +91,14 @@ class _Work:
         finally:
             for weight, axis, index, before in reversed(undo):
                 weight.index_copy_(axis, index, before)
+
+    def without_layers(self, names: Collection[str]) -> float:
+        """The mean loss without these layers together."""
+        blocks.bypass(self._network, names)
+        try:
+            return self._loss(None)
+        finally:
+            blocks.restore(self._network, names)
 
     def _loss(self, suffix: Suffix | None) -> float:
         total = 0.0

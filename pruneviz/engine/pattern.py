@@ -16,15 +16,24 @@ from torch import Tensor
 from pruneviz.engine.granularity import pattern
 from pruneviz.engine.mask import Mask
 from pruneviz.engine.ranking import Nothing, fraction
-from pruneviz.engine.subject import Layer
+from pruneviz.engine.subject import Layer, inputs_axis
 
-ROWS = 1 << 18
-"""Groups that are sorted at a time, so that the temporary arrays stay in cache."""
+ROWS = 1 << 13
+"""Groups that are looked at at a time, so that the temporary arrays stay in cache."""
 
 
 def rank_pattern(layers: Sequence[Layer], scores: Sequence[Tensor], name: str) -> PatternRanking:
-    """The mask of the pattern `name` («2:4») by scores of the weights' shapes; ties leave by index, NaN first."""
+    """The mask of the pattern `name` («2:4») by scores of the weights' shapes; ties leave by index, NaN first.
+
+    Refused where no layer at all fits it: nothing would go, and nobody would know why.
+    """
     n, m = pattern(name) or (0, 0)
+    if layers and not any(fits(layer, m) for layer in layers):
+        first = layers[0]
+        raise ValueError(
+            f"{name} takes inputs in whole groups of {m}, and no layer here has them: {first.label} has {inputs_of(first)}; "
+            "choose single weights, or a pattern whose groups divide the inputs"
+        )
     masks = [
         highest(one.detach().to(torch.float32).numpy(), axis, n, m) if fits(layer, m) else np.ones(layer.shape, bool)
         for layer, one in zip(layers, scores, strict=True)
@@ -98,27 +107,40 @@ class PatternRanking:
         return tuple(name for name, amount in own.items() if not self.applies(amount))
 
 
-def inputs_axis(layer: Layer) -> int:
-    """Along which axis of its weight a layer's inputs lie: 1 of [O, I, *K], 0 where weights are stored [I, O]."""
-    return 0 if layer.kind == "Conv1D" or "Transpose" in layer.kind else 1
+def inputs_of(layer: Layer) -> int:
+    """How many inputs a layer has."""
+    axis = inputs_axis(layer)
+    return layer.shape[axis] if len(layer.shape) > axis else 0
 
 
 def fits(layer: Layer, m: int) -> bool:
     """Whether a layer's inputs come in whole groups of M."""
-    axis = inputs_axis(layer)
-    return len(layer.shape) > axis and layer.shape[axis] > 0 and layer.shape[axis] % m == 0
+    return inputs_of(layer) > 0 and inputs_of(layer) % m == 0
 
 
 def highest(scores: np.ndarray, axis: int, n: int, m: int) -> np.ndarray:
     """Where the `n` highest of every `m` along `axis` are, bool of the same shape; of equal ones the later stay."""
     last = np.moveaxis(scores, axis, -1)
     groups = np.ascontiguousarray(last).reshape(-1, m)
-    kept = np.ones(groups.shape, dtype=bool)
+    kept = np.empty(groups.shape, dtype=bool)
     for start in range(0, len(groups), ROWS):
-        part = groups[start : start + ROWS]
-        order = np.argsort(np.where(np.isnan(part), -np.inf, part), axis=1, kind="stable")
-        np.put_along_axis(kept[start : start + ROWS], order[:, : m - n], False, axis=1)
+        part = np.ascontiguousarray(groups[start : start + ROWS].T)
+        kept[start : start + ROWS] = (_places(np.where(np.isnan(part), -np.inf, part)) >= m - n).T
     return np.moveaxis(kept.reshape(last.shape), -1, axis)
+
+
+def _places(columns: np.ndarray) -> np.ndarray:
+    """The place of each of columns [M, G] among the M of its group, from 0, of equal ones the earlier first.
+
+    Every pair is compared, of all groups at once: for so few that is much faster than sorting them.
+    """
+    of = len(columns)
+    places = np.zeros(columns.shape, dtype=np.int8)
+    for at in range(of - 1):
+        later = columns[at + 1 :] >= columns[at]
+        places[at + 1 :] += later
+        places[at] += of - 1 - at - later.sum(0, dtype=np.int8)
+    return places
 
 
 def _named(layers: Sequence[Layer]) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:

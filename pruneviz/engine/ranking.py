@@ -1,7 +1,7 @@
 """Ranking: who goes before whom. Answers any amount exactly, at the speed of memory.
 
-Weights go in the order (score, layer, index within the layer); exact zeros go first. For K = round(amount·n) exactly K
-go, ties or not, and whoever is gone at some amount is gone at every larger one.
+Weights go in the order (score, layer, index within the layer); exact zeros go first (within their row, where rows give equal
+shares). For K = round(amount·n) exactly K go, ties or not, and whoever is gone at some amount is gone at every larger one.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ import torch
 from torch import Tensor
 
 from pruneviz.engine import kernels
-from pruneviz.engine.keys import Keys, keys_of
+from pruneviz.engine.keys import Keys, Rows, keys_of
 from pruneviz.engine.mask import Mask
 from pruneviz.engine.scope import Quota, Scope, find
 from pruneviz.engine.selection import EVERYBODY, HITS, Counts, Cut, Part, Search, count, locate, segments_of, settle
+from pruneviz.engine.subject import inputs_axis
 
 NODES = 101
 """A sweep has one node for each whole percent from 0 to 100."""
@@ -43,11 +44,13 @@ def rank(
     scope: str = "global",
     nonfinite: str = "refuse",
     compiled: bool | None = None,
+    later: Sequence[float] | None = None,
 ) -> Ranking:
     """The ranking of weights by their scores, or by their own magnitude where there are none.
 
     layers: anything with .name and .shape. Weights that lie end to end in memory are ranked where they are, others are
-    copied once; neither may change afterwards. `compiled=False` forces the plain path, which gives the same bits.
+    copied once; neither may change afterwards. `compiled=False` forces the plain path, which gives the same bits. `later` is
+    what the scope's own `later` said of each layer.
     """
     names, shapes = tuple(layer.name for layer in layers), tuple(tuple(layer.shape) for layer in layers)
     _check(names, shapes, weights, scores, nonfinite)
@@ -57,7 +60,9 @@ def rank(
         raise ValueError(f"{sizes.sum()} weights are more than an index of 31 bits can name; rank fewer layers at once")
     passes, rule = kernels.choose(compiled), find(scope)
     starts = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
-    keys = keys_of(names, weights, scores, rule, nonfinite)
+    late = [0.0] * len(names) if later is None else later
+    rows = [Rows(1 - inputs_axis(layer), one) for layer, one in zip(layers, late, strict=True)]
+    keys = keys_of(names, weights, scores, rule, nonfinite, rows)
     return Ranking(names, shapes, sizes, rule, keys, starts, count(keys, starts, passes), passes)
 
 

@@ -87,6 +87,7 @@ class _Bench:
             batch=recipe.batch,
             length=recipe.length,
             sparsity=0.0,
+            tokens=ways.tokens_of(subject, recipe.length),
         )
 
     def steps(self) -> Iterator[tuple[str, Callable[[], None]]]:

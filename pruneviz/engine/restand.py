@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pruneviz.engine import criterion as criteria
 from pruneviz.engine.fitting import check, structure_of
 from pruneviz.engine.pattern import rank_pattern
 from pruneviz.engine.ranking import rank
-from pruneviz.engine.splits import split
-from pruneviz.engine.standing import Standing
+from pruneviz.engine.standing import Standing, split_of
 from pruneviz.engine.structure.units import KINDS
 from pruneviz.engine.subject import Subject
 from pruneviz.engine.unit_ranking import rank_units
@@ -19,9 +17,10 @@ from pruneviz.recipe import Recipe
 
 def restand(subject: Subject, recipe: Recipe, found: Mapping[str, Any]) -> Standing:
     """The standing of a Recipe from its scores: `units`, float64 [U] by group, or `path`, a safetensors file of the weights'
-    scores in the order of layers, with the `seconds` that they took and the `curvature` that they used."""
+    scores in the order of layers, with the `seconds` that they took, the `curvature` that they used, and what the scope saw
+    (`later`)."""
     check(subject, recipe)
-    parts = split(subject, criteria.find(recipe.criterion), calibration=recipe.calibration, seed=recipe.seed)
+    parts = split_of(subject, recipe)
     seconds, curvature = float(found.get("seconds", 0.0)), str(found.get("curvature", ""))
     if recipe.granularity in KINDS:
         structure = structure_of(subject, recipe.granularity)
@@ -32,5 +31,7 @@ def restand(subject: Subject, recipe: Recipe, found: Mapping[str, Any]) -> Stand
     scores = [tensor for _, tensor in sorted(load_file(found["path"]).items())]
     if recipe.granularity != "weight":
         return Standing(rank_pattern(subject.layers, scores, recipe.granularity), parts, tuple(scores), seconds, curvature)
-    how = {"scope": recipe.scope, "nonfinite": recipe.nonfinite}
-    return Standing(rank(subject.layers, subject.tensors(), scores, **how), parts, tuple(scores), seconds, curvature)
+    later = found.get("later")
+    how = {"scope": recipe.scope, "nonfinite": recipe.nonfinite, "later": later}
+    ranking = rank(subject.layers, subject.tensors(), scores, **how)
+    return Standing(ranking, parts, tuple(scores), seconds, curvature, later=later)

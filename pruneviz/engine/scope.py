@@ -1,9 +1,10 @@
 """Scope: who competes with whom, and how the budget is shared among layers.
 
-Three kinds. A free competition on the raw score (`global`). A competition on a value made of the score and its layer
-(`values`: std, lamp). A share for each layer, given by numbers alone (`quota`: layer, erk). All remove exactly what was
-asked for, and none revives a weight when more is asked for. Units compete globally, per group, or among those built alike
-(`isomorphic`); what is made of single weights has no meaning there, and the other way round.
+Four kinds. A free competition on the raw score (`global`). A competition on a value made of the score and its layer
+(`values`: std, lamp). A share for each layer, given by numbers alone (`quota`: layer, erk). A share for each output row of
+each layer (`rows`: row, owl). All remove exactly what was asked for, and none revives a weight when more is asked for. Units
+compete globally, per group, or among those built alike (`isomorphic`); what is made of single weights has no meaning there,
+and the other way round.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from types import ModuleType
 
 import numpy as np
 
-from pruneviz.engine.criterion import Paper
+from pruneviz.engine.criterion import DATALESS, Evidence, Need, Paper
+from pruneviz.engine.outliers import by_outliers
 
 CHECKPOINTS = 1 << 20
 """Numbers kept of a sequence of turns (8 MiB), so that any count is a short way from one that is known."""
@@ -31,10 +33,12 @@ Quota = Callable[[int], np.ndarray]
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One rule of competition: its words, its formula, and at most one of `values` and `quota`.
+    """One rule of competition: its words, its formula, and at most one of `values`, `quota` and `rows`.
 
     `values(scores, weights)`: float64 scores of one layer in ascending order [n_l] → what they compete with, ascending.
-    `quota(sizes, shapes, passes)` → a function of K. `weights` and `units` say what it is offered for.
+    `quota(sizes, shapes, passes)` → a function of K. `rows`: all output rows of a layer give the same share; of layers, too,
+    unless `later(evidence)` [L] says how much less of itself each gives, from evidence of its own `needs`. `weights` and
+    `units` say what it is offered for.
     """
 
     key: str
@@ -44,8 +48,15 @@ class Scope:
     paper: Paper
     values: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
     quota: Callable[[Sequence[int], Sequence[tuple[int, ...]], ModuleType], Quota] | None = None
+    rows: bool = False
+    later: Callable[[Sequence[Evidence]], np.ndarray] | None = None
+    needs: tuple[Need, ...] = ()
     weights: bool = True
     units: bool = False
+
+    @property
+    def needs_data(self) -> bool:
+        return any(need not in DATALESS for need in self.needs)
 
 
 def by_deviation(scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -188,7 +199,7 @@ def _water(sizes: Sequence[int], fans: Sequence[int], budget: int) -> list[int]:
     return [min(size, max(0, math.floor(level * fan + 0.5))) for size, fan in zip(sizes, fans, strict=True)]
 
 
-def _scope(key: str, name: str, formula: str, paper: Paper, text: str, **rule: Callable | bool) -> Scope:
+def _scope(key: str, name: str, formula: str, paper: Paper, text: str, **rule: Callable | bool | tuple) -> Scope:
     return Scope(key, name, inspect.cleandoc(text), formula, paper, **rule)
 
 
@@ -243,6 +254,29 @@ def _every() -> dict[str, Scope]:
             Paper("Lee, Park, Mo, Ahn & Shin 2021", "arXiv 2010.07611, eq. 4", "https://arxiv.org/abs/2010.07611"),
             by_lamp.__doc__,
             values=by_lamp,
+        ),
+        _scope(
+            "row",
+            "per output row",
+            r"\begin{gathered}\text{remove } c_r \text{ of output row } r \\ |c_r - \tau\,n_r| < 1 \\"
+            r"\textstyle\sum_r c_r = \mathrm{round}(a\,n)\end{gathered}",
+            Paper("Sun, Liu, Bair & Kolter 2023", "arXiv 2306.11695, §3", "https://arxiv.org/abs/2306.11695"),
+            """Every output gives the same share of its own weights, to within one.
+
+            Only weights of one row compete, those that make one output, as Wanda is published. No output starves because
+            its weights are small. Where the share is no whole number, the rows that give one more are spread evenly.""",
+            rows=True,
+        ),
+        _scope(
+            "owl",
+            "by outliers (OWL)",
+            r"\begin{gathered}s_b = \tau - 2\lambda \, \frac{D_b - \min D}{\max D - \min D}, \text{ in } [0, 1] \\"
+            r"D_b = \text{share of } |W|\lVert X \rVert_2 > 5 \cdot \text{mean} \\ \lambda = 0.08\end{gathered}",
+            Paper("Yin, Wu, Zhang et al. 2024", "arXiv 2310.05175, §3", "https://arxiv.org/abs/2310.05175"),
+            by_outliers.__doc__,
+            rows=True,
+            later=by_outliers,
+            needs=("weight", "input_norm"),
         ),
         _scope(
             "isomorphic",

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from pruneviz.engine import kernels
 from pruneviz.engine.structure import blocks, surgery
+from pruneviz.engine.structure.silence import OWN
 from pruneviz.engine.structure.units import NOBODY, Part, Structure
 
 SMALL = 256
@@ -118,7 +119,7 @@ class Silencer:
             (part, np.where(part.owner == NOBODY, NOBODY, part.owner + start))
             for group, start in zip(structure.removable, starts, strict=False)
             for part in group.parts
-            if part.role != "reads"
+            if part.role in OWN
         ]
         self._network, self._rest = network, _rest(network, [part for part, _ in parts], weights, folded)
         self._stretches, self._strips = [], []

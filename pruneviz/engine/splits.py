@@ -8,9 +8,12 @@ import torch
 from torch import Tensor
 
 from pruneviz.engine.criterion import Criterion
-from pruneviz.engine.subject import Samples, Subject
+from pruneviz.engine.scope import Scope
+from pruneviz.engine.subject import Samples, Subject, Windows
 
 CALIBRATION_SAMPLES = 512
+CALIBRATION_WINDOWS = 128
+"""A window of text has many tokens, each a sample of its own to a matrix: as many as SparseGPT and Wanda take."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +35,13 @@ class Split:
         return subject.training if self.source == "training" else subject.held_out
 
 
-def split(subject: Subject, criterion: Criterion, *, calibration: str, seed: int) -> Split:
-    """The samples that this criterion calibrates on, and those that accuracy is measured on.
+def split(subject: Subject, criterion: Criterion | Scope, *, calibration: str, seed: int) -> Split:
+    """The samples that this criterion, or scope, calibrates on, and those that accuracy is measured on.
 
-    Calibration is 512 samples of the training split, drawn by a generator of its own from `seed` (all if there are
-    fewer). With `calibration="held-out"` a seeded quarter of the held-out data is set aside for it instead, and accuracy
-    is measured on the rest. A criterion that needs no data leaves all of the held-out data to measuring.
+    Calibration is 512 samples of the training split, or 128 windows of text, drawn by a generator of its own from `seed`
+    (all if there are fewer). With `calibration="held-out"` a seeded quarter of the held-out data is set aside for it
+    instead, and accuracy is measured on the rest. A criterion that needs no data leaves all of the held-out data to
+    measuring.
     """
     held = len(subject.held_out)
     if held == 0:
@@ -53,11 +57,16 @@ def split(subject: Subject, criterion: Criterion, *, calibration: str, seed: int
         return _of("held-out", order[:aside].sort().values, order[aside:].sort().values)
     if subject.training is None or len(subject.training) == 0:
         raise ValueError(
-            f"{criterion.name} looks at data and {subject.title} has no training split: choose calibration = held-out, "
+            f"{_asks(criterion)} looks at data and {subject.title} has no training split: choose calibration = held-out, "
             "which sets a quarter of the held-out data aside for it"
         )
-    order = torch.randperm(len(subject.training), generator=generator)[:CALIBRATION_SAMPLES]
+    most = CALIBRATION_WINDOWS if isinstance(subject.training, Windows) else CALIBRATION_SAMPLES
+    order = torch.randperm(len(subject.training), generator=generator)[:most]
     return _of("training", order.sort().values, torch.arange(held))
+
+
+def _asks(one: Criterion | Scope) -> str:
+    return f"the competition {one.name}" if isinstance(one, Scope) else one.name
 
 
 def _of(source: str, calibration: Tensor, measured: Tensor) -> Split:

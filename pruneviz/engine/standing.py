@@ -12,6 +12,7 @@ import torch
 from pruneviz.engine import criterion as criteria
 from pruneviz.engine import evidence as evidences
 from pruneviz.engine import granularity
+from pruneviz.engine import scope as scopes
 from pruneviz.engine.fitting import check, refuse_nonfinite, structure_of
 from pruneviz.engine.mask import Mask
 from pruneviz.engine.pattern import PatternRanking, rank_pattern
@@ -27,7 +28,8 @@ from pruneviz.recipe import Recipe
 class Standing:
     """Where every weight or unit of a subject stands under one criterion and scope: all but the amount is settled.
 
-    `scores` are the weights' saliencies; where units go there are none, and `structure` says what the units are.
+    `scores` are the weights' saliencies; where units go there are none, and `structure` says what the units are. `later`
+    says by how much less each layer gives, where the scope looks at that.
     """
 
     ranking: Ranking | UnitRanking | PatternRanking
@@ -36,6 +38,7 @@ class Standing:
     seconds: float
     curvature: str
     structure: Structure | None = None
+    later: tuple[float, ...] | None = None
 
     def score_at(self, flat: int) -> float:
         """The saliency of one weight, by its place among all prunable weights."""
@@ -56,8 +59,8 @@ def stand(
     where they are known already, under whatever scope.
     """
     check(subject, recipe)
-    chosen = criteria.find(recipe.criterion)
-    parts = split(subject, chosen, calibration=recipe.calibration, seed=recipe.seed)
+    chosen, rule = criteria.find(recipe.criterion), rule_of(recipe)
+    parts = split_of(subject, recipe)
     started = time.perf_counter()
     if recipe.nonfinite == "refuse":
         refuse_nonfinite(subject)
@@ -65,7 +68,8 @@ def stand(
         units = units or _unit_scores(subject, recipe, parts, told)
         ranking = _rank_units(subject, recipe, units)
         return Standing(ranking, parts, (), time.perf_counter() - started, "", ranking.structure)
-    scores, gathered = evidences.scores(subject, chosen, *_calibration(subject, parts), seed=recipe.seed)
+    besides = rule.needs if rule else ()
+    scores, gathered = evidences.scores(subject, chosen, *_calibration(subject, parts), seed=recipe.seed, besides=besides)
     if recipe.granularity in KINDS:
         structure = structure_of(subject, recipe.granularity)
         units = granularity.pool(structure, granularity.named(subject.layers, scores), recipe.pool)
@@ -76,9 +80,31 @@ def stand(
         ranking = rank_pattern(subject.layers, scores, recipe.granularity)
     else:
         plain = recipe.criterion == "magnitude"
-        how = {"scope": recipe.scope, "nonfinite": recipe.nonfinite}
+        later = tuple(rule.later(gathered.evidence).tolist()) if rule.later else None
+        how = {"scope": recipe.scope, "nonfinite": recipe.nonfinite, "later": later}
         ranking = rank(subject.layers, subject.tensors(), None if plain else scores, **how)
+        return Standing(ranking, parts, tuple(scores), time.perf_counter() - started, gathered.curvature, later=later)
     return Standing(ranking, parts, tuple(scores), time.perf_counter() - started, gathered.curvature)
+
+
+def rule_of(recipe: Recipe) -> scopes.Scope | None:
+    """Who competes with whom where single weights go; at units and patterns nothing has to be looked at for that."""
+    return scopes.find(recipe.scope) if recipe.granularity == "weight" else None
+
+
+def split_of(subject: Subject, recipe: Recipe) -> Split:
+    """The samples that a Recipe's criterion, or its scope, looks at, and those that are measured."""
+    chosen, rule = criteria.find(recipe.criterion), rule_of(recipe)
+    looks = rule if rule and rule.needs_data and not chosen.needs_data else chosen
+    return split(subject, looks, calibration=recipe.calibration, seed=recipe.seed)
+
+
+def later_of(subject: Subject, rule: scopes.Scope, parts: Split, seed: int) -> tuple[float, ...] | None:
+    """By how much less each layer gives under a scope, from these calibration samples; None where it does not look."""
+    if rule.later is None:
+        return None
+    found = evidences.gather(subject, rule.needs, *_calibration(subject, parts), seed=seed)
+    return tuple(rule.later(found.evidence).tolist())
 
 
 def _calibration(subject: Subject, parts: Split) -> tuple:

@@ -9,7 +9,9 @@ import numpy as np
 from pruneviz.engine import scope as scopes
 from pruneviz.engine.budget import Budget
 from pruneviz.engine.ranking import Ranking, rank
-from pruneviz.engine.standing import Standing
+from pruneviz.engine.scope import Scope
+from pruneviz.engine.splits import split
+from pruneviz.engine.standing import Standing, later_of
 from pruneviz.engine.subject import Subject
 from pruneviz.engine.unit_ranking import UnitRanking, groups_of, rank_units
 from pruneviz.recipe import Recipe
@@ -19,9 +21,12 @@ Start = Callable[[float], np.ndarray]
 
 
 def offered(subject: Subject, budget: Budget) -> dict[str, ByScope]:
-    """A start for every scope that fits what is pruned, by its key."""
+    """A start for every scope that fits what is pruned and shares it among layers in a way of its own, by its key."""
     units = budget.standing.structure is not None
-    return {key: ByScope(subject, budget, key) for key in scopes.shelf(units=units)}
+    shelf = scopes.shelf(units=units).items()
+    # Rows that all give the same make layers that all give the same: there is such a start already.
+    mine = [key for key, one in shelf if (one.later or not one.rows) and _known(subject, one, budget.standing)]
+    return {key: ByScope(subject, budget, key) for key in mine}
 
 
 class ByScope:
@@ -71,9 +76,18 @@ def ranked(subject: Subject, recipe: Recipe, standing: Standing, scope: str) -> 
     if standing.structure is not None:
         scores = standing.ranking.split(standing.ranking.scores)
         return rank_units(standing.structure, scores, subject.layers, scope=scope, floor=recipe.floor)
-    plain = recipe.criterion == "magnitude"
-    how = {"scope": scope, "nonfinite": recipe.nonfinite}
+    plain, rule = recipe.criterion == "magnitude", scopes.find(scope)
+    parts = standing.split
+    if rule.needs_data and parts.source == "none":
+        parts = split(subject, rule, calibration="training", seed=recipe.seed)
+    later = later_of(subject, rule, parts, recipe.seed)
+    how = {"scope": scope, "nonfinite": recipe.nonfinite, "later": later}
     return rank(subject.layers, subject.tensors(), None if plain else standing.scores, **how)
+
+
+def _known(subject: Subject, scope: Scope, standing: Standing) -> bool:
+    """Whether there are samples for a scope to look at: those of the criterion, or a training split."""
+    return not scope.needs_data or standing.split.source != "none" or bool(subject.training)
 
 
 def _free(ranking: Ranking | UnitRanking, fixed: Mapping[str, float]) -> int:

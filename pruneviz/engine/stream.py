@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from pruneviz.engine.calibration import Calibration
 from pruneviz.engine.rehearsal import ROOM
+from pruneviz.engine.tasks.language_modelling import NOTHING
 
 MOST = 64  # samples at a time
 
@@ -79,30 +81,99 @@ def chunk(network: nn.Module, blocks: Sequence[str], data: Calibration) -> int:
 def influence(network: nn.Module, blocks: Sequence[str], data: Calibration, told=None) -> dict[str, float]:
     """1 − E cos(x_in, x_out) per block: token by token, or of the whole where a block's output is an image.
 
-    An output is an image where it has more than three axes and the block convolves: then channels do not come last.
+    An output is an image where it has more than three axes and the block convolves: then channels do not come last. What
+    only fills a window of text up to its length is no token.
     """
-    total, rows, done = dict.fromkeys(blocks, 0.0), dict.fromkeys(blocks, 0), 0
-    images = {
-        block
-        for block in blocks
-        if any(isinstance(one, nn.modules.conv._ConvNd) for one in network.get_submodule(block).modules())
-    }
+    images = _images(network, blocks)
+
+    def look(block: str, before: Tensor, after: Tensor, part: Calibration) -> Tensor:
+        if part.labels.shape == after.shape[:2] and after.ndim == 3:
+            before, after = (one[part.labels != NOTHING] for one in (before, after))
+        return cosine(*_rows(before, after, whole=block in images))
+
+    return {block: 1 - mean for block, mean in _means(network, blocks, data, look, told).items()}
+
+
+def angular(network: nn.Module, blocks: Sequence[str], data: Calibration, told=None) -> dict[str, float]:
+    """E arccos(cos(x_in, x_out)) / π per block, in [0, 1]: at the last token that a window of text predicts from; of samples
+    that predict no token after another, at every token, or of the whole where a block's output is an image."""
+    images = _images(network, blocks)
+
+    def look(block: str, before: Tensor, after: Tensor, part: Calibration) -> Tensor:
+        pair = (before, after) if part.labels.ndim != 2 else [_last(one, part) for one in (before, after)]
+        return angle(*_rows(*pair, whole=block in images))
+
+    return _means(network, blocks, data, look, told)
+
+
+def angles(network: nn.Module, blocks: Sequence[str], data: Calibration) -> Tensor:
+    """The angular distance between what flows before block i and before block j, float64 [L + 1, L + 1], of a network whose
+    `blocks` [L] follow on each other: of the layers i … j − 1 together, at the last token of each window of text."""
+    total = torch.zeros(len(blocks) + 1, len(blocks) + 1, dtype=torch.float64)
+    flows: list[Tensor] = []
+    places = {block: at for at, block in enumerate(blocks)}
 
     def look(block: str, before: Tensor, after: Tensor) -> None:
-        whole = after.ndim > 3 and block in images
-        pairs = [(one.flatten(1) if whole else one.flatten(0, -2)).double() for one in (before, after)]
-        cosines = cosine(*pairs)
-        total[block] += float(cosines.sum())
-        rows[block] += len(cosines)
+        flows.extend([before.double()] if places[block] == 0 else [])
+        flows.append(after.double())
 
-    size = chunk(network, blocks, data)
     with torch.inference_mode(), meeting(network, blocks, look):
-        for some in data.split(size):
-            some.outputs(network)
-            done += len(some)
-            if told:
-                told(done, len(data))
-    return {block: 1 - total[block] / rows[block] for block in blocks}
+        for part in data.split(chunk(network, blocks, data)):
+            flows.clear()
+            part.outputs(network)
+            last = [_last(one, part) for one in flows]
+            total += torch.stack([torch.stack([angle(one, other).sum() for other in last]) for one in last])
+    return total / len(data)
+
+
+def _means(
+    network: nn.Module, blocks: Sequence[str], data: Calibration,
+    look: Callable[[str, Tensor, Tensor, Calibration], Tensor], told: Callable[[int, int], None] | None,
+) -> dict[str, float]:  # fmt: skip
+    """The mean of what is seen at each block, over all rows of all samples."""
+    total, rows, done = dict.fromkeys(blocks, 0.0), dict.fromkeys(blocks, 0), 0
+    for part in data.split(chunk(network, blocks, data)):
+
+        def meet(block: str, before: Tensor, after: Tensor, part: Calibration = part) -> None:
+            seen = look(block, before, after, part)
+            total[block] += float(seen.sum())
+            rows[block] += len(seen)
+
+        with torch.inference_mode(), meeting(network, blocks, meet):
+            part.outputs(network)
+        done += len(part)
+        if told:
+            told(done, len(data))
+    return {block: total[block] / rows[block] for block in blocks}
+
+
+def _images(network: nn.Module, blocks: Sequence[str]) -> set[str]:
+    """The blocks that convolve."""
+    kind = nn.modules.conv._ConvNd
+    return {block for block in blocks if any(isinstance(one, kind) for one in network.get_submodule(block).modules())}
+
+
+def _rows(*both: Tensor, whole: bool) -> list[Tensor]:
+    """Two outputs as rows of vectors: a token each, or a whole image each."""
+    return [(one.flatten(1) if whole and one.ndim > 3 else one.flatten(0, -2)).double() for one in both]
+
+
+def _last(flow: Tensor, part: Calibration) -> Tensor:
+    """Of what flows [n, T, W] the last token of each window that something is predicted from, [n, W]."""
+    if flow.ndim != 3 or flow.shape[:2] != part.labels.shape:
+        raise ValueError(
+            f"a layer gives {list(flow.shape)} for {len(part)} windows of text, and not a vector for each token"
+        )
+    told = part.labels != NOTHING
+    last = (told * torch.arange(1, told.shape[1] + 1)).argmax(dim=1)
+    return flow[torch.arange(len(flow)), last.to(flow.device)]
+
+
+def angle(before: Tensor, after: Tensor) -> Tensor:
+    """The angle between each pair of rows over π, [rows], exact where it is small: 0 where nothing stays nothing, ½ where
+    nothing becomes something."""
+    one, other = (rows / rows.norm(dim=1, keepdim=True).clamp(min=torch.finfo(rows.dtype).tiny) for rows in (before, after))
+    return 2 * torch.atan2((one - other).norm(dim=1), (one + other).norm(dim=1)) / math.pi
 
 
 def cosine(before: Tensor, after: Tensor) -> Tensor:

@@ -127,15 +127,23 @@ class Layer:
         return int(torch.Size(self.shape).numel())
 
 
+def inputs_axis(layer: Layer) -> int:
+    """Along which axis of its weight a layer's inputs lie: 1 of [O, I, *K], 0 where weights are stored [I, O]."""
+    kind = getattr(layer, "kind", "")
+    return 0 if kind == "Conv1D" or "Transpose" in kind else 1
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Origin:
     """Where a subject came from, as plain data: its card, the folder that the card's paths start from, what was removed
-    from its architecture before its weights were filled in, oldest first, and what there is to say about how it was read."""
+    from its architecture before its weights were filled in, oldest first, what there is to say about how it was read, and what
+    every Report of it has to say (`caveats`)."""
 
     card: Mapping[str, Any]
     folder: str
     steps: tuple[Step, ...] = ()
     notes: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from pruneviz.engine import calibration, conductance, cost, gates, leave_one_out, stream, unit_report
+from pruneviz.engine import calibration, conductance, cost, gates, leave_one_out, stream, subsets, unit_report
 from pruneviz.engine.calibration import Calibration
 from pruneviz.engine.criterion import Criterion, UnitEvidence, UnitNeed
 from pruneviz.engine.splits import CALIBRATION_SAMPLES
@@ -66,8 +67,8 @@ def evidence(
 def used(subject: Subject, structure: Structure, need: UnitNeed, data: Calibration) -> int:
     """How many of the samples will be looked at: all, unless a pass over them is dear."""
     macs = cost.count(subject.network, data.at(slice(0, 1)).inputs).macs
-    if need == "leave_one_out":
-        return leave_one_out.samples(structure, len(data), macs)
+    if need in _PATIENT:
+        return _PATIENT[need](structure, len(data), macs)
     affordable = int(WORK / max(1.0, macs))
     if need == "conductance":
         return conductance.samples(len(data), affordable)
@@ -81,24 +82,31 @@ def refuse(subject: Subject, structure: Structure, criterion: Criterion) -> None
             _bn_scale(subject, group)
     if "conductance" in criterion.needs:
         conductance.refuse(subject)
-    if "leave_one_out" in criterion.needs:
+    for need in _PATIENT.keys() & set(criterion.needs):
         data = subject.held_out if subject.training is None else subject.training
-        leave_one_out.samples(structure, min(CALIBRATION_SAMPLES, len(data)), unit_report.counted(subject).macs)
+        _PATIENT[need](structure, min(CALIBRATION_SAMPLES, len(data)), unit_report.counted(subject).macs)
 
 
-def _influence(subject: Subject, structure: Structure, data: Calibration, told: Told | None) -> dict[str, Tensor]:
+def _streamed(
+    look: Callable, subject: Subject, structure: Structure, data: Calibration, told: Told | None
+) -> dict[str, Tensor]:
+    """What `look` sees of what flows into each layer and out of it."""
     network, _ = private(subject.network)
     blocks = tuple(block for group in structure.removable for block in group.blocks)
-    found = stream.influence(network, blocks, data, told)
+    found = look(network, blocks, data, told)
     return {g.name: torch.tensor([found[block] for block in g.blocks], dtype=torch.float64) for g in structure.removable}
 
 
 _LOOKS = {
     "gate_gradient": gates.gradients,
     "leave_one_out": leave_one_out.changes,
-    "influence": _influence,
+    "greedy": subsets.greedy,
+    "influence": partial(_streamed, stream.influence),
+    "angle": partial(_streamed, stream.angular),
     "conductance": conductance.flows,
 }
+_PATIENT = {"leave_one_out": leave_one_out.samples, "greedy": subsets.samples}
+"""Needs that take many passes over the data, and how many samples these may have."""
 
 
 def _bn_scale(subject: Subject, group: Group) -> Tensor:

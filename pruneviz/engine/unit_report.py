@@ -10,7 +10,7 @@ import numpy as np
 from torch import nn
 
 from pruneviz.engine import cost as costs
-from pruneviz.engine.pattern import PatternRanking
+from pruneviz.engine.pattern import PatternRanking, inputs_of
 from pruneviz.engine.structure import emptied
 from pruneviz.engine.structure.units import NOBODY, Group, Kept, Part, Structure
 from pruneviz.engine.subject import Subject
@@ -76,7 +76,7 @@ def groups(subject: Subject, recipe: Recipe, ranking: UnitRanking) -> tuple[Grou
 def hangs(network: nn.Module, group: Group) -> tuple[tuple[str, str, int], ...]:
     """What a unit is made of and what goes with it: (tensor, what it is, numbers per unit). A norm's rows are one thing."""
     found: dict[str, tuple[str, float]] = {}
-    for part in group.parts:
+    for part in (*group.of("makes"), *group.of("follows"), *group.of("reads")):
         place, _, key = part.tensor.rpartition(".")
         module = network.get_submodule(place)
         tensor, word = getattr(module, key), _word(module, place, part, key)
@@ -108,9 +108,15 @@ def notes(subject: Subject, recipe: Recipe, ranking: object) -> tuple[str, ...]:
 
 
 def _dense(ranking: PatternRanking) -> tuple[str, ...]:
-    if not ranking.dense:
+    """Which layers stay as they are, the first of them by name, because their inputs come in no whole groups."""
+    dense = [layer for layer in ranking.layers if layer.name in ranking.dense]
+    if not dense:
         return ()
-    return (f"All weights stay in {', '.join(ranking.dense)}: inputs that are no multiple of {ranking.of} fit no pattern.",)
+    first, *rest = (layer.label for layer in dense)
+    where = f"{first} and in {len(rest):,} more layers" if len(rest) > 1 else " and ".join((first, *rest))
+    sizes = " or ".join(f"{size:,}" for size in sorted({inputs_of(layer) for layer in dense}))
+    whole = f"{ranking.kept}:{ranking.of} takes inputs in whole groups of {ranking.of}"
+    return (f"All weights stay in {where}: {whole}, and {sizes} are not.",)
 
 
 def _warnings(subject: Subject, recipe: Recipe, ranking: UnitRanking) -> tuple[str, ...]:

@@ -180,6 +180,11 @@ def inputs_of(subject: Subject, batch: int, length: int = 0) -> Inputs:
     return cut
 
 
+def tokens_of(subject: Subject, length: int = 0) -> int:
+    """How many tokens one input of a language model has, as `inputs_of` gives it; 0 of any other model."""
+    return inputs_of(subject, 1, length).shape[1] if subject.task == "language_modelling" else 0
+
+
 def bytes_of_one(subject: Subject) -> int:
     """How many bytes one input takes, or what the network makes of it where that is more."""
     inputs = inputs_of(subject, 1)

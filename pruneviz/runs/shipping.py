@@ -86,6 +86,12 @@ PLANS = {
         tuple({"method": one, "width": wide} for wide in (1.0, 0.5, 2.0) for one in ("pruned", "small", "scratch")),
         arrays=("similarity",),
     ),
+    "oneshot": Plan(
+        tuple({**share, **way} for share in ({"amount": 0.7}, {"amount": 0.5}, {"amount": 0.5, "granularity": "2:4"})
+              for way in (*({"method": "keep", "criterion": one} for one in ("random", "magnitude", "wanda", "ria")),
+                          *({"method": one} for one in ("sparsegpt", "least_squares", "swaps", "swaps_refit")))),
+        values=("dense", "value", "n", "sparsity", "errors", "unmoved", "gain", "gain_low", "gain_high", "samples"),
+    ),
 }  # fmt: skip
 """Lab → what is shipped of it. A lab that is not here tells its story only where somebody ran it."""
 
@@ -143,7 +149,13 @@ def main(wanted: list[str]) -> None:
             run = performed(subject, recipe)
             path = shipped_runs.write(folder, run, made)
             said = f"{path.name}: seed {recipe.seed}, {run.seconds:.1f} s, {path.stat().st_size:,} bytes"
-            print(f"{said}, accuracy {run.last('accuracy'):.4f}", flush=True)
+            print(f"{said}, {_ended(run)}", flush=True)
+
+
+def _ended(run: Traced) -> str:
+    """What a run came to."""
+    name = "value" if run.last("accuracy") is None else "accuracy"
+    return f"{name} {run.last(name):.4f}"
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ STARTS = {
     "std": "Han's deviations",
     "erk": "ERK (Evci et al. 2020)",
     "lamp": "LAMP (Lee et al. 2021)",
+    "owl": "OWL (Yin et al. 2024)",
     "isomorphic": "units built alike (Fang et al. 2024)",
     "distortion": "least distance of the outputs (Xu et al. 2023)",
     "mixture": "a mixture of two starts",

@@ -130,7 +130,7 @@ def scopes(granularity: str = "weight") -> dict[str, Words]:
     from pruneviz.engine import scope
 
     return {
-        key: Words(one.name, one.text, one.formula, one.paper.cite, one.paper.where, one.paper.url, False)
+        key: Words(one.name, one.text, one.formula, one.paper.cite, one.paper.where, one.paper.url, one.needs_data)
         for key, one in scope.shelf(units=granularity in UNITS).items()
     }
 

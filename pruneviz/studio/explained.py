@@ -24,7 +24,7 @@ def pair(recipe: Recipe, example: int) -> None:
     trouble = _refused(recipe.subject)
     if trouble or example < 0:
         asking = "Choose an example above, and both networks are asked which of its pixels count."
-        st.markdown(plain.markdown(trouble, 512) or asking)
+        st.markdown(trouble or asking)
         return
     bench.choose("pixels weighed by", "attribution", [*METHODS], lambda key: METHODS[key].name)
     if kitchen.heavy(recipe.subject):

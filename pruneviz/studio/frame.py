@@ -37,6 +37,7 @@ PAGES = (
     ("pages/labs/movement.py", "Movement", "movement"),
     ("pages/labs/lottery.py", "Lottery tickets", "lottery"),
     ("pages/labs/size.py", "Was the size needed?", "size"),
+    ("pages/labs/oneshot.py", "One shot", "oneshot"),
     ("pages/decide/compare.py", "Compare", "compare"),
     ("pages/decide/reality.py", "Reality check", "reality"),
     ("pages/decide/present.py", "Present", "present"),

@@ -208,7 +208,8 @@ def _deleting(recipe: Recipe, source: str) -> Iterator[Deletions]:
     from pruneviz.engine.truth import deletions as measure
 
     inputs, labels, _ = kitchen.calibration(recipe.subject, source, recipe.seed)
-    offered = [key for key, one in criterion.shelf().items() if not one.units]
+    scoring = [key for key, one in criterion.shelf().items() if not one.units]
+    offered = [key for key in scoring if not kitchen.trouble(replace(recipe, criterion=key, scope="global"))]
     ranked = {key: kitchen.standing_of(replace(recipe, criterion=key, scope="global")) for key in offered}
     scores = {key: list(one.scores) for key, one in ranked.items()}
     return measure(kitchen.subject(recipe.subject), inputs, labels, scores, count=recipe.sampled, seed=recipe.seed)

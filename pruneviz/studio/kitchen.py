@@ -168,14 +168,14 @@ def _check_pattern(recipe: Recipe) -> None:
 
 def _check(recipe: Recipe) -> None:
     """Raises where a model cannot answer a Recipe. A heavy one is asked no more than takes a moment."""
-    from pruneviz.engine import criterion, evaluate, fitting, splits
+    from pruneviz.engine import evaluate, fitting, standing
 
     model = subject(recipe.subject)
     evaluate.check(model, recipe)
     if recipe.criterion in PATIENT:
         return
     if heavy(recipe.subject):
-        splits.split(model, criterion.find(recipe.criterion), calibration=calibration_of(recipe), seed=recipe.seed)
+        standing.split_of(model, replace(recipe, calibration=calibration_of(recipe)))
         if recipe.nonfinite == "refuse":
             fitting.refuse_nonfinite(model)
     else:

@@ -54,7 +54,7 @@ def hashes(name: str, *, now: bool) -> tuple[str, str] | None:
         return (held.sha256, held.data_sha256) if held else None
     found = kitchen.shipped(name)
     if found is not None:
-        return found.subject_sha256, _digits() if now else ""
+        return found.subject_sha256, (found.text_sha256 or _digits()) if now else ""
     if not kitchen.subject.known(name):
         return None
     model = kitchen.subject(name)

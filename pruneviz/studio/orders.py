@@ -28,7 +28,7 @@ SETTING = "PRUNEVIZ_HEAVY_SECONDS"
 PATIENCE = 0.5
 """Seconds that a page may be held up by one measurement; what takes longer is asked of the worker process."""
 TICK = 0.1
-PASSING = ("measure", "breakage", "flips", "attributions", "sensitivity", "script")
+PASSING = ("measure", "breakage", "flips", "attributions", "continuations", "sensitivity", "script")
 """Kinds that end, where they were for a panel, when the page that has it is left."""
 LONG = ("curve", "stand")
 """Kinds that go on for a while when everybody who watched has left: who comes back finds them further on."""

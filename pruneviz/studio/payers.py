@@ -11,7 +11,7 @@ from pruneviz.breakage import Breakage
 from pruneviz.charts import breakage as charts
 from pruneviz.recipe import Recipe
 from pruneviz.report import Report
-from pruneviz.studio import bench, breakage, catalogue, kitchen, show, stage, wall
+from pruneviz.studio import bench, breakage, catalogue, kitchen, passages, show, stage, wall
 from pruneviz.studio import breakage_words as words
 
 
@@ -37,6 +37,7 @@ def _of_text(recipe: Recipe, found: Breakage) -> None:
         bench.choose(measure, "amount", offered, lambda share: f"{100 * share:g}%")
     show.chart(charts.tokens(found), key="tokens")
     st.markdown(words.spread(found))
+    passages.part(recipe, found)
 
 
 def whom_for_whom(found: Breakage) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pruneviz import findings, truths
 from pruneviz.charts.reality import even_at, less_time
+from pruneviz.charts.throughput import per_second, rounded
 from pruneviz.recipe import Recipe
 from pruneviz.report import Score
 from pruneviz.studio import catalogue, kitchen
@@ -11,6 +12,7 @@ from pruneviz.truths import CSR, DENSE, SEMI, SMALLER, ZEROS, Machine, Stored, T
 from pruneviz.verdict import BYTES
 
 NAMES = {SEMI: "2:4", CSR: "CSR", SMALLER: "Really smaller", "layer": "Largest layer alone", "network": "Whole network"}
+WRITING = {DENSE: "dense", ZEROS: "with zeros", SMALLER: "really smaller"}
 
 
 def headline(recipe: Recipe, truth: Truth | None) -> str:
@@ -209,6 +211,34 @@ def smaller_is_faster(truth: Truth) -> str:
         "pruning ratio of 5%) and 20.7 ms at 50%, 2.2 times less time for 3.9 times fewer multiplications "
         '([Torch-Pruning](https://github.com/VainF/Torch-Pruning "README of Torch-Pruning, latency of ResNet-50")).'
     )
+
+
+def tokens(truth: Truth) -> str:
+    """What a rate is of, what that says about writing, and 2:4 where it was measured."""
+    many = f"{truth.tokens:,} tokens" if truth.tokens > 1 else "1 token"
+    batches = " and ".join(f"{batch} × {truth.tokens:,}" for batch in truth.batches)
+    lines = [
+        f"**What is counted:** tokens read by one forward pass of a batch of windows of {many} each ({batches}, padding "
+        "included), divided by its time; the median, with quartiles. No token is kept for later (no cache)."
+    ]
+    alone = [(way, one) for way in WRITING if (one := truth.time(way, 1))]
+    if alone:
+        each = "; ".join(f"{rounded(1000 / one.milliseconds.median)} {WRITING[way]}" for way, one in alone)
+        lines.append(
+            f"**Writing**, one token after another and without a cache, takes such a pass for each token: after {many}, "
+            f"tokens per second at batch 1: {each}."
+        )
+    lines.append(_semi(truth))
+    return "\n\n".join(lines)
+
+
+def _semi(truth: Truth) -> str:
+    """What 2:4 gains on the GPU, or why that is not known."""
+    timed = truth.time(SEMI, truth.batch, "cuda")
+    if timed is None:
+        why = dict(truth.missing).get(SEMI)
+        return f"**2:4 on the GPU:** not measured here{f': {why}' if why else ''}."
+    return f"**2:4 on the GPU,** half precision, batch {timed.batch}: {per_second(truth.rate(timed))}, {less_time(timed)}."
 
 
 def elsewhere() -> str:

@@ -29,14 +29,15 @@ def report(recipe: Recipe) -> Report | None:
         return None
     curve, sweep = found.curves[recipe.criterion, recipe.scope], found.sweeps[recipe.criterion, recipe.scope]
     point = curve.points[node]
-    dense = round(curve.dense_value * point.n)
+    share = point.correct is not None
+    dense = round(curve.dense_value * point.n) if share else None
     layers = tuple(
         LayerReport(name, label, shape, weights, int(sweep.kept[node, at]), 0, 0.0)
         for at, (name, label, shape, weights) in enumerate(sweep.layers)
     )
     score = Score(
         curve.metric, point.value, point.correct, point.n, point.interval, 0.0, curve.dense_value, dense,
-        point.newly_wrong, point.newly_right,
+        point.newly_wrong, point.newly_right, curve.noun, "" if share else f"Student's t over {curve.noun}",
     )  # fmt: skip
     return Report(
         subject=recipe.subject, criterion=recipe.criterion, granularity=recipe.granularity, scope=recipe.scope,

@@ -10,6 +10,7 @@ import streamlit as st
 from pruneviz import plain
 from pruneviz.charts import theme
 from pruneviz.charts.chart import Chart
+from pruneviz.charts.passage import Text
 from pruneviz.studio import bench
 
 STYLE = (
@@ -40,6 +41,15 @@ def chart(one: Chart, key: str, on_pick: Callable[[list[Any]], None] | None = No
     figure = theme.on_dark(one.figure) if st.context.theme.type == "dark" else one.figure
     how = {"on_select": lambda: _picked(key, on_pick), "selection_mode": "points"} if on_pick else {}
     st.plotly_chart(figure, key=key, alt=one.alt, config=_CONFIG, **how)
+    with st.expander("View as table", key=f"{key}-table"):
+        header, rows = one.table
+        table([tuple(header), *([_words(cell) for cell in row] for row in rows)], one.title)
+
+
+def text(one: Text, key: str) -> None:
+    """A text that is its own picture, under its finding, and its numbers as a table."""
+    st.subheader(one.title.translate(_TITLE_SIGNS), anchor=False)
+    st.html(one.html)
     with st.expander("View as table", key=f"{key}-table"):
         header, rows = one.table
         table([tuple(header), *([_words(cell) for cell in row] for row in rows)], one.title)

@@ -10,8 +10,9 @@ from pruneviz.recipe import Recipe
 from pruneviz.studio import larder, orders
 from pruneviz.studio.models import calibration_of, heavy, subject
 
-PATIENT = ("leave_one_out",)
-"""Criteria that measure every unit by itself. They are waited for under a bar that moves, and can be left."""
+PATIENT = ("leave_one_out", "greedy")
+"""Criteria that measure every unit by itself, or one after another. They are waited for under a bar that moves, and can be
+left."""
 STANDS_ON = ("subject", "criterion", "granularity", "scope", "pool", "floor", "calibration", "nonfinite", "seed")
 """What of a Recipe decides where every weight or unit stands. The amount is not among it."""
 
@@ -48,9 +49,11 @@ def wait_for(*recipes: Recipe) -> None:
 
 
 def _of_worker(key: Recipe) -> bool:
-    from pruneviz.engine import criterion
+    from pruneviz.engine import criterion, standing
 
-    return criterion.find(key.criterion).needs_data and heavy(key.subject)
+    rule = standing.rule_of(key)
+    looks = criterion.find(key.criterion).needs_data or bool(rule and rule.needs_data)
+    return looks and heavy(key.subject)
 
 
 @larder.kept(24)

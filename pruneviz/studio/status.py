@@ -29,6 +29,7 @@ DOING = {
     "archive": ("Writing the smaller network", "export"),
     "breakage": ("Looking at what breaks", "look at what breaks"),
     "flips": ("Finding what changes sides first", "search for what changes sides first"),
+    "continuations": ("Writing a text on", "writing"),
     "attributions": ("Asking which pixels count", "question which pixels count"),
     "sensitivity": ("Pruning each layer alone", "sensitivity map"),
     "allocate": ("Searching for the best amounts", "search"),

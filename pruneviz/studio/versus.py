@@ -45,25 +45,34 @@ def sliders(recipe: Recipe) -> None:
     if ":" in recipe.granularity:
         st.title(words.compared_patterns(recipe.granularity), anchor=False)
         try:
-            rows = {names()[key]: stage.pair(replace(recipe, criterion=key)) for key in catalogue.order(recipe.granularity)}
+            rows = {names()[key]: stage.pair(replace(recipe, criterion=key)) for key in _able(recipe)}
         except ValueError as problem:  # of a heavy model they are asked of the worker, and can be cancelled
             st.info(f"The criteria are not compared: {plain.markdown(problem, 512)}")
             return
         show.chart(pattern_charts.patterns(rows, names()[recipe.criterion]), key="patterns")
+        _left_out(recipe, [key for key in catalogue.order(recipe.granularity) if key not in _able(recipe)])
         return
     with st.spinner(f"Scoring and measuring {len(catalogue.order(recipe.granularity))} criteria …"):
         offered = curves.compared(recipe, amounts(recipe))
-    absent = [_absent(recipe, key) for key in catalogue.order(recipe.granularity) if key not in amounts(recipe)]
     st.title(words.compared(offered), anchor=False)
     cards = [panels.criterion(names()[one.key], one) for one in offered]
     scrubber(cards, key="criteria", linked=bench.linked(), on_commit=bench.take_commit)
     st.markdown(words.compared_help(offered))
-    for said in absent:
-        st.caption(f"Not compared: {plain.markdown(said, 512)}")
+    _left_out(recipe, [key for key in catalogue.order(recipe.granularity) if key not in amounts(recipe)])
     curves.watch([one.curve for one in offered])
     measure = catalogue.kind(recipe.granularity).measure
     drawn = [_by_units(one.curve) if recipe.granularity in catalogue.UNITS else one.curve for one in offered]
     show.chart(criteria_charts.curves(drawn, names(), amounts(recipe), measure=measure), key="curves")
+
+
+def _able(recipe: Recipe) -> list[str]:
+    """The criteria that can judge this model."""
+    return [key for key in catalogue.order(recipe.granularity) if not kitchen.trouble(replace(recipe, criterion=key))]
+
+
+def _left_out(recipe: Recipe, keys: list[str]) -> None:
+    for key in keys:
+        st.caption(f"Not compared: {plain.markdown(_absent(recipe, key), 512)}")
 
 
 def _by_units(curve: Curve) -> Curve:
@@ -77,7 +86,7 @@ def disagreement(recipe: Recipe) -> None:
     order, pair = [*at], _pair(recipe, at)
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="pair"):
         bench.choose("criterion", "criterion", order, names().get)
-        bench.choose("against", "against", order, names().get)
+        bench.choose("against", "against", order, names().get, shown=pair[1])
     left, right = st.columns(2, gap="large")
     with left:
         show.chart(criteria_charts.agreement(insight.agreement(recipe, at), names()), key="agreement")
@@ -108,7 +117,11 @@ def one_weight(recipe: Recipe) -> None:
         index = bench.number("weight", "pick", 0, layers[layer][1] - 1, width=170)
         another = {"layer": layer, "pick": insight.next_pick(recipe, layer, index)}
         st.button("Another weight", key="another", on_click=bench.change, kwargs=another)
-    story = insight.story(recipe, layer, index)
+    try:
+        story = insight.story(recipe, layer, index)
+    except ValueError as problem:  # a language model's curvature is not computed
+        st.caption(f"Not shown: {plain.markdown(problem, 512)}")
+        return
     left, right = st.columns(2, gap="large")
     with left:
         show.table(words.story(story, names()), "What each criterion says of this weight, and what happens")
@@ -141,7 +154,7 @@ def truth(recipe: Recipe) -> None:
     bench.choose("weights deleted, one at a time", "sampled", counts, words.how_many)
     if recipe.sampled:
         work = "Deleting weights one at a time …"
-        pair = recipe.criterion, recipe.against
+        pair = _pair(recipe, amounts(recipe))
         _predictions(recipe, pair, show.progress(work, lambda told: insight.deletions(recipe, told)))
 
 

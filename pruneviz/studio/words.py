@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pruneviz import findings, law
-from pruneviz.charts.chart import number
+from pruneviz.charts.chart import amount, number
 from pruneviz.recipe import Recipe
-from pruneviz.report import PERCENTS, Curve, Deletions, LayerShape, Report, WeightStory
+from pruneviz.report import PERCENTS, Curve, Deletions, LayerShape, Report, Score, WeightStory
 from pruneviz.studio import catalogue, curves
 
 
@@ -35,6 +35,8 @@ def start(report: Report, curve: Curve | None, own: int) -> str:
             f"{held} an amount of its own; the slider and the curve are about the layers that still follow, which share the "
             f"slider's share among themselves. Of all {many} {findings.percent(findings.share(report))} go."
         )
+    if cliff is None and curve.points[0].correct is None:
+        return f"Drag the slider. All figures are {how}."
     if cliff is None:
         return f"Drag the slider: no steep fall was found on this curve. All accuracies are {how}."
     return (
@@ -187,16 +189,32 @@ def damage(n: int, source: str) -> str:
 def compared(offered: Sequence[curves.Compared]) -> str:
     """The finding of the page Criteria: who is ahead at the sparsities on screen, and whether anybody beats random."""
     names = {key: one.name for key, one in catalogue.criteria().items()}
-    best = max(offered, key=lambda one: one.report.score.value).report.score
-    ahead = [names[one.key] for one in offered if one.report.score.value >= best.interval[0]]
+    smaller = offered[0].report.score.correct is None  # of perplexities the smallest is the best
+    best = (min if smaller else max)((one.report.score for one in offered), key=lambda score: score.value)
+    ahead = [names[one.key] for one in offered if _as_good(one.report.score, best)]
     random = next((one.report.score for one in offered if one.key == "random"), None)
-    beside = f"; random pruning has {findings.percent(random.value)}" if random else ""
-    if random and random.value >= best.interval[0]:
-        return f"Nobody beats random pruning here: {findings.percent(random.value)} on {random.n:,} {random.noun}."
+    beside = f"; random pruning has {_figure(random)}" if random else ""
+    if random and _as_good(random, best):
+        return f"Nobody beats random pruning here: {_figure(random)} on {random.n:,} {random.noun}."
     if len(ahead) == 1:
-        return f"{ahead[0].capitalize()} has the best {best.metric} here, {findings.percent(best.value)}{beside}."
+        return f"{_begun(ahead[0])} has the best {best.metric} here, {_figure(best)}{beside}."
     first = ", ".join(ahead[:-1]) + " and " + ahead[-1]
-    return f"{first.capitalize()} cannot be told apart here: {findings.percent(best.value)} at best{beside}."
+    return f"{_begun(first)} cannot be told apart here: {_figure(best)} at best{beside}."
+
+
+def _as_good(score: Score, best: Score) -> bool:
+    """Whether it lies within the interval of the best."""
+    low, high = best.interval
+    return score.value <= high if score.correct is None else score.value >= low
+
+
+def _figure(score: Score) -> str:
+    return amount(score.value) if score.correct is None else findings.percent(score.value)
+
+
+def _begun(words: str) -> str:
+    """The beginning of a sentence; names keep their capitals."""
+    return words[:1].upper() + words[1:]
 
 
 def compared_help(offered: Sequence[curves.Compared]) -> str:

@@ -7,7 +7,7 @@ import re
 import time
 from urllib.parse import parse_qsl, urlsplit
 
-from pruneviz.charts.labs import movement, size
+from pruneviz.charts.labs import movement, oneshot, size
 from pruneviz.course import Course
 from pruneviz.lesson import Lesson, Step
 from pruneviz.lesson_condition import APART, NUMERIC, PAGE, TIMED, Condition, Seen, number
@@ -23,7 +23,7 @@ ONCE = PATIENCE / 6
 """Milliseconds after which a hand tries again."""
 SHOWN = {
     "pool": choices.POOLS, "floor": choices.FLOORS, "shape": {"signed": "w", "absolute": "|w|"},
-    "penalty": regularise.names(), "schedule": schedule.SHORT, "method": movement.METHODS | size.METHODS,
+    "penalty": regularise.names(), "schedule": schedule.SHORT, "method": movement.METHODS | size.METHODS | oneshot.METHODS,
 }  # fmt: skip
 
 

@@ -240,6 +240,22 @@ def test_curves_mark_a_measured_point():
     assert (baseline.line.color, baseline.line.dash) == (theme.QUIET, "dash")
 
 
+def perplexities(*values: float) -> Curve:
+    """A language model's curve: points at 0 %, 10 % …"""
+    points = [
+        CurvePoint(at / 10, at / 10, value, None, 8, (0.9 * value, 1.1 * value), (None, None))
+        for at, value in enumerate(values)
+    ]
+    return Curve("stories", "magnitude", "global", 0, "training", 128, tuple(points), values[0], 512.0, metric="perplexity")
+
+
+@pytest.mark.parametrize(("values", "tick"), [((7.0, 9.0, 600.0), "D2"), ((7.0, 9.0, 3.6e10), 1)])
+def test_perplexities_are_drawn_on_a_log_axis_beside_guessing(values, tick):
+    chart = criteria.curves([perplexities(*values)], NAMES, {}).figure
+    assert chart.layout.yaxis.type == "log" and chart.layout.yaxis.dtick == tick
+    assert [shape.y0 for shape in chart.layout.shapes] == [512.0]
+
+
 def test_agreement_names_the_closest_and_the_farthest():
     assert "magnitude and OBD agree most" in criteria.agreement(AGREEMENT, NAMES).title
     assert "80%" in criteria.agreement(AGREEMENT, NAMES).title

@@ -148,6 +148,23 @@ def test_tokens_of_a_window_add_up_to_its_loss():
     assert found.classes == () and found.worst is None and found.flips == ()
 
 
+def test_passages_are_the_windows_that_rise_most_in_between_and_least():
+    subject, recipe, standing, workspace = ready("windows")
+    found = breakage.breakage(subject, recipe, standing, workspace)
+    run = workspace.detailed(workspace.run(standing.ranking, recipe.amount, {}))
+    workspace.advance(run, 1e9)
+    measured, dense = run.outcomes.measurement(), workspace.dense()
+    rises = measured.losses - dense.losses
+    order = sorted(range(found.n), key=lambda at: -rises[at])
+    assert [one.window for one in found.passages] == [order[0], order[found.n // 2], order[-1]]
+    for one in found.passages:
+        losses = dense.details["token_losses"][one.window], measured.details["token_losses"][one.window]
+        assert np.array_equal(one.dense_losses, losses[0]) and np.array_equal(one.losses, losses[1])
+        assert one.lead == subject.classes[int(subject.held_out.stored[one.window, 0])]
+        assert one.texts == tuple(subject.classes[int(token)] for token in subject.held_out.labels[one.window])
+        assert one.perplexities == pytest.approx([np.exp(part.mean()) for part in losses], rel=1e-5)
+
+
 def test_padding_is_no_token():
     subject = of_windows()
     labels = subject.held_out.labels.clone()

@@ -15,7 +15,7 @@ from pruneviz.engine.evidence import gather, scores
 from tests.engine.zoo import ZOO, data, settled
 
 WEIGHTS = [key for key, one in shelf().items() if not one.units]
-ALL_NEEDS = ("weight", "gradient", "absolute_gradient", "hessian_diagonal")
+ALL_NEEDS = ("weight", "gradient", "absolute_gradient", "hessian_diagonal", "input_norm")
 SHAPES = ((3, 2), (2, 3, 2, 2), (1, 1), (4, 1, 3))
 
 
@@ -24,6 +24,7 @@ def evidence_of(shape, seed, needs=ALL_NEEDS):
     generator = torch.Generator().manual_seed(seed)
     weight, gradient, extra, curvature = (torch.randn(shape, generator=generator) for _ in range(4))
     have = {"gradient": gradient, "absolute_gradient": gradient.abs() + extra.abs(), "hessian_diagonal": curvature}
+    have["input_norm"] = extra[:1].abs()
     return Evidence("layer.weight", weight, seed, **{need: value for need, value in have.items() if need in needs})
 
 

@@ -15,6 +15,7 @@ from torch import nn
 from pruneviz.engine import device, evaluate, measure, progress, strokes
 from pruneviz.engine.measure import Workspace
 from pruneviz.engine.ranking import rank
+from pruneviz.engine.scope import shelf
 from pruneviz.engine.sources import card
 from pruneviz.engine.strokes import Strokes
 from pruneviz.query import from_query, to_query
@@ -61,7 +62,7 @@ def test_moving_leaves_what_others_share_alone():
 @given(
     weights=networks(),
     amount=AMOUNTS,
-    scope=st.sampled_from(["global", "layer", "std", "erk", "lamp"]),
+    scope=st.sampled_from(sorted(shelf())),
     scored=st.booleans(),
     room=st.sampled_from([None, 0]),
     own=st.floats(0, 1) | st.none(),

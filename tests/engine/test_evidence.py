@@ -9,12 +9,18 @@ import pytest
 import torch
 from torch import nn
 
-from pruneviz.engine import rehearsal, tally
+from pruneviz.engine import input_norms, rehearsal, tally
 from pruneviz.engine.criterion import find
 from pruneviz.engine.evidence import gather, scores
 from tests.engine.zoo import ZOO, Residual, Twice, data, mlp, settled
 
-DATA_NEEDS = ("gradient", "absolute_gradient", "hessian_diagonal")
+DERIVATIVES = ("gradient", "absolute_gradient", "hessian_diagonal")
+DATA_NEEDS = (*DERIVATIVES, "input_norm")
+
+
+def needs_of(kind):
+    """A standardised kernel meets inputs that nobody can name."""
+    return DERIVATIVES if kind == "unusual" else DATA_NEEDS
 
 
 def one_by_one(subject, inputs, labels):
@@ -62,11 +68,18 @@ def test_common_layers_are_read_off_the_tape_and_only_odd_ones_take_the_long_way
 def test_small_chunks_and_blocks_change_nothing(kind, tiny_subject, monkeypatch):
     inputs, labels = data(7)
     subject = tiny_subject(settled(ZOO[kind]()), inputs, labels)
-    whole = gather(subject, DATA_NEEDS, inputs, labels).evidence
-    for module, name, value in ((rehearsal, "ROOM", 600), (tally, "BLOCK", 1), (tally, "WAITING", 1), (tally, "THIN", 1)):
+    needs = needs_of(kind)
+    whole = gather(subject, needs, inputs, labels).evidence
+    for module, name, value in (
+        (rehearsal, "ROOM", 600),
+        (tally, "BLOCK", 1),
+        (tally, "WAITING", 1),
+        (tally, "THIN", 1),
+        (input_norms, "ROOM", 9),
+    ):
         monkeypatch.setattr(module, name, value)
-    for one, other in zip(whole, gather(subject, DATA_NEEDS, inputs, labels).evidence, strict=True):
-        for need in DATA_NEEDS:
+    for one, other in zip(whole, gather(subject, needs, inputs, labels).evidence, strict=True):
+        for need in needs:
             torch.testing.assert_close(getattr(one, need), getattr(other, need), rtol=1e-9, atol=1e-12)
 
 
@@ -108,12 +121,13 @@ def test_the_subject_is_the_same_to_the_bit_afterwards(kind, tiny_subject):
     subject = tiny_subject(settled(ZOO[kind](), dtype=torch.float32).train(), inputs, labels)
     subject.network.get_parameter(subject.layers[0].name).requires_grad_(False)
     before, global_state = fingerprint(subject.network), torch.get_rng_state()
-    first = gather(subject, DATA_NEEDS, inputs, labels)
-    again = gather(subject, DATA_NEEDS, inputs, labels)
+    needs = needs_of(kind)
+    first = gather(subject, needs, inputs, labels)
+    again = gather(subject, needs, inputs, labels)
     assert fingerprint(subject.network) == before
     assert torch.equal(torch.get_rng_state(), global_state)
     for one, other in zip(first.evidence, again.evidence, strict=True):
-        assert all(torch.equal(getattr(one, need), getattr(other, need)) for need in DATA_NEEDS)
+        assert all(torch.equal(getattr(one, need), getattr(other, need)) for need in needs)
 
 
 @pytest.mark.parametrize("need", DATA_NEEDS)
@@ -142,7 +156,14 @@ def test_a_failing_module_leaves_nothing_behind(call, need, tiny_subject):
 def test_only_what_was_asked_for_is_there_in_the_subjects_order(tiny_subject):
     inputs, labels = data()
     subject = tiny_subject(settled(ZOO["cnn"]()), inputs, labels)
-    for needs in (("weight",), ("weight", "gradient"), ("absolute_gradient",), ("hessian_diagonal",), DATA_NEEDS):
+    for needs in (
+        ("weight",),
+        ("weight", "gradient"),
+        ("absolute_gradient",),
+        ("hessian_diagonal",),
+        ("input_norm",),
+        DATA_NEEDS,
+    ):
         gathered = gather(subject, needs, inputs, labels, seed=3)
         assert [evidence.name for evidence in gathered.evidence] == [layer.name for layer in subject.layers]
         for layer, evidence in zip(subject.layers, gathered.evidence, strict=True):

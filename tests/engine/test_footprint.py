@@ -64,8 +64,8 @@ def test_a_network_that_needs_numbers_is_guessed():
 
 
 def test_what_small_networks_take_leaves_their_batches_as_they_are():
-    """Batches are part of the numbers: of samples of ordinary size there are as many as ever."""
-    for name in card.samples():
+    """Batches are part of the numbers: of images of ordinary size there are as many as ever."""
+    for name in (one for one in card.samples() if one.startswith("digits_")):
         subject = card.load(name)
         assert footprint.together(subject, grid.BATCH, grid.BUDGET) == grid.BATCH, name
 

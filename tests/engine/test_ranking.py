@@ -38,6 +38,12 @@ def order(weights, scores=None) -> np.ndarray:
     return np.lexsort((np.arange(w.size), np.where(w == 0, 0, s), w != 0))
 
 
+def rows_of(weight, scope: str) -> np.ndarray:
+    """The indices of a layer's weights that compete with one another: all, or those of each output row."""
+    rows = len(weight) if find(scope).rows and weight.ndim > 1 else 1
+    return np.arange(weight.numel()).reshape(rows, -1) if weight.numel() else np.zeros((0, 0), dtype=np.int64)
+
+
 def stays(leaving: np.ndarray, k: int) -> np.ndarray:
     mask = np.ones(leaving.size, dtype=bool)
     mask[leaving[:k]] = False
@@ -94,7 +100,7 @@ def test_float64_scores_that_float32_cannot_tell_apart(compiled):
 @given(data=st.data(), scope=st.sampled_from(sorted(shelf())), amount=AMOUNTS)
 @settings(deadline=None)
 def test_every_scope_counts_exactly_keeps_the_score_order_and_nests(compiled, data, scope, amount):
-    """P1 (order inside a layer), P12 (exact count with ties), P14 (nesting), and zeros first, for any scope."""
+    """P1 (order inside a layer, or an output row), P12 (exact count with ties), P14 (nesting), and zeros first."""
     weights = data.draw(networks())
     signed = data.draw(st.booleans())
     scores = [torch.from_numpy(data.draw(hnp.arrays(np.float32, tuple(w.shape), elements=ANY))) for w in weights]
@@ -105,8 +111,9 @@ def test_every_scope_counts_exactly_keeps_the_score_order_and_nests(compiled, da
     assert mask.removed == ranking.removals(amount) == round(amount * ranking.n)
     assert not (then.flat & ~mask.flat).any()
     for i, part in enumerate(mask.layers().values()):
-        inside = order(weights[i : i + 1], None if scores is None else scores[i : i + 1])
-        assert np.array_equal(part.reshape(-1), stays(inside, int((~part).sum())))
+        for row in rows_of(weights[i], scope):
+            inside = order([weights[i].reshape(-1)[row]], None if scores is None else [scores[i].reshape(-1)[row]])
+            assert np.array_equal(part.reshape(-1)[row], stays(inside, int((~part.reshape(-1)[row]).sum())))
 
 
 @pytest.mark.parametrize("compiled", PATHS)

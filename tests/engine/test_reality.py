@@ -22,6 +22,7 @@ from pruneviz.engine import cost, evaluate, reality, ways
 from pruneviz.engine.structure import surgery
 from pruneviz.recipe import Recipe
 from pruneviz.truths import CSR, DENSE, SEMI, SMALLER, ZEROS
+from tests.engine import families
 from tests.engine.conftest import tiny_subject
 from tests.engine.zoo import Unusual, cnn, data, mlp, settled
 
@@ -177,6 +178,20 @@ def test_batches_go_round_and_tokens_are_cut():
     assert torch.equal(ways.inputs_of(one, 30)[12:24], one.held_out.inputs()) and len(ways.inputs_of(one, 30)) == 30
     assert ways._short(torch.zeros(2, 9, dtype=torch.int64), 5).shape == (2, 5)
     assert ways._short(torch.zeros(2, 9), 5).shape == (2, 9) and ways._short(torch.zeros(2, 9).long(), 0).shape == (2, 9)
+
+
+def test_a_language_model_is_timed_at_so_many_tokens(tmp_path):
+    """All of a window, or as many as were asked for: each way reads them in one pass, and the rate is by their number."""
+    one = families.subject(families.folder("llama", tmp_path))
+    recipe = Recipe(subject=one.name, granularity="head", amount=0.5, batch=3, length=10)
+    *_, last = reality.measure(one, recipe, QUICK)
+    truth = last.truth
+    assert truth.tokens == 10 and ways.tokens_of(one) == one.held_out.stored.shape[1] == families.LENGTH - 1
+    assert {one.way for one in truth.times if one.device == "cpu"} == {DENSE, ZEROS, CSR, SMALLER}
+    for timed in truth.times:
+        assert truth.rate(timed).median == pytest.approx(timed.batch * 10 / (timed.milliseconds.median / 1000))
+    assert truth_file.read(json.dumps(truth_file.to_table(truth)).encode()) == truth
+    assert ways.tokens_of(subject()) == 0
 
 
 def test_threads_come_back():

@@ -24,10 +24,10 @@ def ranked(weights, scope, scores=None):
 
 
 def test_every_scope_has_its_words():
-    assert list(shelf()) == ["global", "layer", "std", "erk", "lamp"]
+    assert list(shelf()) == ["global", "layer", "std", "erk", "lamp", "row", "owl"]
     for key, scope in shelf().items():
         assert scope.key == key and scope.name and scope.formula and scope.paper.cite and scope.text[0].isupper()
-    with pytest.raises(ValueError, match="unknown scope 'lmap'; there are global, layer, std, erk, lamp"):
+    with pytest.raises(ValueError, match="unknown scope 'lmap'; there are global, layer, std, erk, lamp, row, owl"):
         find("lmap")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,8 +13,10 @@ import torch
 from pruneviz.engine import evaluate, tasks
 from pruneviz.engine.criterion import find as criterion
 from pruneviz.engine.evidence import gather, scores
+from pruneviz.engine.export import package
+from pruneviz.engine.export.cut import cut
 from pruneviz.engine.measure import Workspace
-from pruneviz.engine.sources import tokenizer
+from pruneviz.engine.sources import card, tokenizer
 from pruneviz.engine.structure import find, surgery
 from pruneviz.recipe import Recipe
 from tests.conftest import DATA
@@ -120,6 +123,26 @@ def test_a_preview_of_heads_measures_what_removal_leaves(stories):
     assert report.units_removed == 8 and perplexity(smaller, stories) == pytest.approx(report.score.value, rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("granularity", "amount", "gone"),
+    [
+        ("head", 0.5, 5 * 2 * (2 * 16 + 2 * 8) * 64),  # two keys of each layer, with 16 rows of queries and of the output
+        ("neuron", 0.25, 5 * 43 * 3 * 64),  # a row of gate and up and a column of down
+        ("layer", 0.4, 2 * ((2 * 64 + 2 * 32 + 3 * 172) * 64 + 2 * 64)),
+    ],
+)
+def test_what_went_is_gone_from_the_file_that_is_read_again(stories, granularity, amount, gone, tmp_path):
+    recipe = Recipe(subject=stories.name, granularity=granularity, scope="layer", amount=amount)
+    standing = evaluate.stand(stories, recipe)
+    made = package.write(stories, recipe, standing, tmp_path / "out", convert=False)
+    assert made.proof.difference < 1e-9 and made.parameters - made.parameters_left == gone
+    again, inputs = card.load(tmp_path / "out"), stories.held_out.inputs(slice(0, 2))
+    with torch.inference_mode():
+        assert torch.equal(again.skeleton()(inputs), cut(stories, recipe, standing).network(inputs))
+    report = evaluate.evaluate(stories, recipe, standing, Workspace(stories, standing.split.measured))
+    assert perplexity(again.skeleton(), again) == pytest.approx(report.score.value, rel=1e-4)
+
+
 def test_gradients_of_windows_are_autograds_own(stories):
     """|∂ℓ/∂w| of each window alone, summed, per token: by autograd one window at a time."""
     inputs, labels = stories.training.inputs(slice(0, 3)), stories.training.labels[:3]
@@ -145,6 +168,45 @@ def test_curvature_of_a_language_model_is_refused_in_one_sentence(stories):
     some = stories.training.inputs(slice(0, 2)), stories.training.labels[:2]
     with pytest.raises(ValueError, match="is a language model, whose curvature is not computed here"):
         scores(stories, criterion("obd"), *some)
+
+
+def published(stories, standing) -> dict[str, torch.Tensor]:
+    """Wanda's metric by Sun et al. 2023, |W|·√(mean over windows of ‖X_j‖²), window after window, by hooks."""
+    network, squares = stories.skeleton().eval(), {}
+    modules = dict(network.named_modules())
+    for layer in stories.layers:
+        modules[layer.label].register_forward_pre_hook(
+            lambda _, given, name=layer.name: squares.__setitem__(
+                name, squares.get(name, 0) + given[0].flatten(0, -2).norm(dim=0) ** 2
+            )
+        )
+    windows = stories.training.inputs(standing.split.calibration)
+    with torch.no_grad():
+        for window in windows:
+            network(window[None])
+    return {one.name: stories.parameter(one).abs() * (squares[one.name] / len(windows)).sqrt() for one in stories.layers}
+
+
+def test_wanda_is_the_published_mask_and_owl_the_published_shares(stories):
+    """Layers of 64 and 172 inputs, 50 % and 75 %: of each row the whole number that the published code takes. Its sums are
+    float32, so a weight or two may lie on the other side of a tie."""
+    recipe = Recipe(subject=stories.name, criterion="wanda", scope="row", amount=0.5)
+    standing = evaluate.stand(stories, recipe)
+    metric = published(stories, standing)
+    for amount in (0.5, 0.75):
+        mine = standing.ranking.keep(amount).layers()
+        off = 0
+        for name, one in metric.items():
+            order = torch.sort(one, dim=-1, stable=True).indices[:, : int(one.shape[1] * amount)]
+            off += int((torch.ones(one.shape, dtype=torch.bool).scatter_(1, order, False).numpy() != mine[name]).sum())
+        assert off <= 4
+    blocks = [torch.cat([one.flatten() for name, one in metric.items() if f"layers.{at}." in name]) for at in range(5)]
+    ratio = np.array([float((one > 5 * one.mean()).double().mean()) for one in blocks])
+    ratio = 0.16 * (ratio - ratio.min()) / (ratio.max() - ratio.min())
+    keeps = ratio - ratio.mean() + (1 - 0.5)
+    ranking = evaluate.stand(stories, replace(recipe, scope="owl")).ranking
+    counts = ranking.counts(0.5).reshape(5, -1).sum(1) / ranking.sizes.reshape(5, -1).sum(1)
+    assert np.abs(1 - counts - keeps).max() < 1e-3
 
 
 def test_windows_of_held_out_text_can_be_set_aside(stories):

@@ -63,7 +63,7 @@ def test_every_unit_criterion_has_its_words(key):
 def test_who_needs_data():
     """A BatchNorm's scale and a place in a stack are known without any."""
     asks = {key for key in UNITS if find(key).needs_data}
-    assert asks == {"block_influence", "conductance", "head_importance", "leave_one_out"}
+    assert asks == {"angular", "block_influence", "conductance", "greedy", "head_importance", "leave_one_out"}
 
 
 def left(key, layers, gone):

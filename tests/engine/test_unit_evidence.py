@@ -16,10 +16,11 @@ from pruneviz.engine.sources.card import load
 from pruneviz.engine.structure import find as structures
 from pruneviz.engine.structure import surgery
 from pruneviz.engine.structure.units import Group, Part, Structure, everything
+from pruneviz.engine.tasks.language_modelling import NOTHING
 from pruneviz.engine.unit_evidence import evidence, gather
 from pruneviz.engine.working import private
 from tests.engine.sources.stories import folder
-from tests.engine.units import BLOCKS, ODD, SMALL, Blocks, Odd, Small, each
+from tests.engine.units import BLOCKS, NAMES, ODD, SMALL, Blocks, Odd, Small, each
 from tests.engine.zoo import Attention, data, settled
 
 
@@ -149,6 +150,48 @@ def test_influence_is_zero_where_nothing_changes_and_blind_to_length(tiny_subjec
     close(found[2:], true.detach()[None])
 
 
+def test_the_angle_is_that_of_the_last_token_that_says_something(tiny_subject):
+    """P7, on windows of three tokens, the second of two only: nothing is turned by a block that hands on or makes longer,
+    and the third turns what the last token says by arccos(cos) / π."""
+
+    class Speaks(Blocks):
+        def forward(self, x):
+            x = self.embed(functional.one_hot(x, 4).double())
+            for block in self.blocks:
+                x = block(x)
+            return self.head(x)
+
+    network = settled(Speaks())
+    windows, labels = torch.tensor([[0, 1, 2], [3, 1, 0]]), torch.tensor([[1, 2, 3], [1, 0, NOTHING]])
+    subject = replace(tiny_subject(network, windows, labels), task="language_modelling")
+    (found,) = gather(subject, BLOCKS, find("angular"), windows, labels).values()
+    assert (found[:2] == 0).all(), "arccos of a cosine just below 1 would be a hundred-millionth"
+    tokens = 3 * network.embed(functional.one_hot(torch.tensor([2, 1]), 4).double())
+    cosines = functional.cosine_similarity(tokens, network.blocks[2](tokens), dim=-1)
+    close(found[2:], (torch.arccos(cosines) / torch.pi).mean().detach()[None])
+
+    (influence,) = gather(subject, BLOCKS, find("block_influence"), windows, labels).values()
+    said = 3 * network.embed(functional.one_hot(torch.tensor([0, 1, 2, 3, 1]), 4).double())
+    close(influence[2:], 1 - functional.cosine_similarity(said, network.blocks[2](said), dim=-1).mean().detach()[None])
+
+    angles = stream.angles(network, NAMES, calibration.of(subject, windows, labels))
+    assert torch.equal(angles, angles.T) and not angles.diagonal().any()
+    assert angles[0, 1] == angles[0, 2] == 0 and angles[0, 3] == pytest.approx(float(found[2])) == angles[1, 3]
+
+
+@pytest.mark.parametrize(("other", "share"), [((5.0, 0.0), 0), ((0.0, 2.0), 0.5), ((-0.1, 0.0), 1), ((3.0, 3.0), 0.25)])
+def test_angles_by_hand(other, share):
+    """A vector against itself, a right angle, its opposite, and half a right angle, however long they are."""
+    pair = torch.tensor([[2.0, 0.0]], dtype=torch.float64), torch.tensor([other], dtype=torch.float64)
+    assert float(stream.angle(*pair)) == pytest.approx(share, abs=1e-15)
+
+
+def test_angles_of_nothing():
+    """Nothing that stays nothing is not turned; nothing that becomes something lies across."""
+    nothing, something = torch.zeros(1, 2), torch.ones(1, 2)
+    assert stream.angle(nothing, nothing) == 0 and stream.angle(nothing, something) == 0.5
+
+
 class Images(nn.Module):
     """A block over images and one over tokens on a grid: channels first, and channels last."""
 
@@ -206,6 +249,7 @@ def test_a_filter_without_batch_norm_is_refused_by_name(tiny_subject):
     ("criterion", "network", "structure"),
     [("head_importance", Small, SMALL), ("leave_one_out", Small, SMALL), ("head_importance", Odd, ODD),
      ("head_importance", Blocks, BLOCKS), ("block_influence", Blocks, BLOCKS), ("top", Blocks, BLOCKS),
+     ("angular", Blocks, BLOCKS), ("greedy", Blocks, BLOCKS),
      ("conductance", Small, SMALL), ("conductance", Odd, ODD)],
 )  # fmt: skip
 def test_looking_changes_nothing_and_leaves_nothing(criterion, network, structure, tiny_subject):

@@ -94,7 +94,7 @@ def test_a_model_that_cannot_be_trained_here_is_told_so(lack, words, monkeypatch
         monkeypatch.setattr(asked.kitchen, "subject", lambda name: other if name == "digits_mlp" else real(name))
     else:
         monkeypatch.setattr(asked, "LARGEST", subject.weights - 1)
-    assert words in asked.untrainable("digits_mlp")
+    assert words in asked.untrainable("digits_mlp", "schedule")
     app = page(SCHEDULE, m="digits_mlp")
     assert words in told(app) and len(app.get("plotly_chart")) >= 3
 

@@ -10,15 +10,13 @@ from plotly.subplots import make_subplots
 
 from pruneviz.charts import theme
 from pruneviz.charts.chart import Chart, as_percent, float32, whole
+from pruneviz.charts.labs import film
 from pruneviz.charts.labs.movement import METHODS
 from pruneviz.moment import Moment
 from pruneviz.traced import Traced
 
 Stays = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Of the drawn weights at the end: their size, whether they moved away from zero, and which of them stay."""
-NOW = {"mode": "immediate", "frame": {"duration": 0, "redraw": False}, "transition": {"duration": 0}}
-PLAY = {"frame": {"duration": 350, "redraw": False}, "transition": {"duration": 0}}
-"""How the film goes to one of its frames, and how it plays from the first, in milliseconds."""
 
 
 def clouds(runs: Mapping[str, Traced]) -> Chart:
@@ -119,26 +117,7 @@ def _film(chart: go.Figure, runs: Sequence[Traced]) -> None:
         frames.append(go.Frame(data=data, name=str(at)))
         gone = " and ".join(dict.fromkeys(as_percent(moment.values["sparsity"]) for moment in moments))
         label = f"{moments[0].step:,}, {gone} removed"
-        stops.append({"args": [[str(at)], NOW], "label": label, "method": "animate"})
+        stops.append(film.stop(str(at), label))
     chart.frames = frames
-    _controls(chart, stops)
-
-
-def _controls(chart: go.Figure, stops: Sequence[Mapping[str, object]]) -> None:
-    buttons = [
-        {"label": "Play", "method": "animate", "args": [None, PLAY]},
-        {"label": "Pause", "method": "animate", "args": [[None], NOW]},
-    ]
-    below = {"y": -0.2, "yanchor": "top", "xanchor": "left", "pad": {"t": 0}}
-    menu = {**below, "x": 0, "direction": "left", "showactive": False, "type": "buttons", "buttons": buttons}
-    slider = {**below, "x": 0, "len": 1.0, "active": len(stops) - 1, "steps": stops, "pad": {"t": 40}, "ticklen": 0}
-    slider |= {"currentvalue": {"prefix": "training step ", "xanchor": "left"}, "minorticklen": 0}
-    slider |= {
-        "bgcolor": theme.BAR,
-        "bordercolor": theme.QUIET,
-        "font": {"color": theme.CLEAR},
-        "transition": {"duration": 0},
-    }
-    chart.update_layout(updatemenus=[menu], sliders=[slider], height=600, margin={"b": 170})
-    chart.layout.sliders[0].currentvalue.font = {"color": theme.QUIET}
-    chart.layout.updatemenus[0].font = {"color": theme.QUIET}
+    film.controls(chart, stops, "training step ", active=len(stops) - 1)
+    chart.update_layout(height=600, margin={"b": 170})

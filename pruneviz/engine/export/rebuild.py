@@ -135,6 +135,8 @@ def _sync(module: nn.Module) -> None:
         module.num_embeddings, module.embedding_dim = weight.shape
     elif isinstance(module, nn.PReLU):
         module.num_parameters = len(weight)
+    elif type(module).__name__ == "Conv1D":
+        module.nx, module.nf = weight.shape
 
 
 def _fill(network: nn.Module, weights: dict[str, Tensor]) -> None:

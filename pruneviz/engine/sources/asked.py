@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pruneviz import language_reference
 from pruneviz.engine.sources import card, code, download, model_folder, recognise, shelf
 from pruneviz.engine.sources.fetching import NEVER, Fetch
 from pruneviz.engine.sources.gate import SubjectError, brief
@@ -52,7 +53,7 @@ def table(asked: Asked, fetch: Fetch = NEVER) -> dict[str, Any]:
         _merge(said, _said(line))
     made = _model(asked, fetch)
     if asked.data:
-        named = asked.data == "digits" or asked.data.startswith("torchvision:")
+        named = asked.data in ("digits", language_reference.NAME) or asked.data.startswith("torchvision:")
         made["data"] = {**made.get("data", {}), **({"set": asked.data} if named else {"file": _absolute(asked.data)})}
     if set(PREPARED) & set(said.get("data", {})):  # one's own preparation, and nothing of another
         made["data"] = {key: one for key, one in made["data"].items() if key not in PREPARED}

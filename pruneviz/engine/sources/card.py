@@ -86,7 +86,7 @@ def from_table(
         sha256=filled.sha256,
         data_sha256=found.sha256,
         nonfinite=prunable.nonfinite(filled.network),
-        origin=Origin(table, str(card.folder), steps, (*filled.words, *found.notes)),
+        origin=Origin(table, str(card.folder), steps, (*filled.words, *found.notes, *found.caveats), found.caveats),
         metric=table.get("metric", ""),
     )
     gate.room("two samples on their way through this network", 2 * footprint.each(subject), limits)

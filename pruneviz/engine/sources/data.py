@@ -32,6 +32,10 @@ def digit_samples(split: str, preparation: Preparation) -> Samples:
 def read(table: Mapping[str, Any], folder: Path, limits: Limits = LOCAL, asked: Wants | None = None) -> Data:
     """The data that a card names, checked; `folder` is where the card lies, `asked` what the network wants of them."""
     asked = asked or Wants()
+    if asked.task == "language_modelling" and "set" in table:
+        from pruneviz.engine.sources import topics
+
+        return topics.read(table, folder, asked, limits)
     if asked.task == "language_modelling":
         from pruneviz.engine.sources import text
 

@@ -24,13 +24,15 @@ HASHED = 1 << 16
 @dataclass(frozen=True, slots=True)
 class Data:
     """Held-out samples, training samples where there are any, the name of what they were read from, the classes' names
-    where the data bring them (a text's are its tokenizer's pieces), and what there is to say about them."""
+    where the data bring them (a text's are its tokenizer's pieces), what there is to say about them, and of that what no
+    figure that rests on them may be shown without (`caveats`)."""
 
     held_out: Samples | Windows | Sentences
     training: Samples | Windows | Sentences | None
     sha256: str
     classes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

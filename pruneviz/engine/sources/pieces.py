@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Sequence
 from functools import cache
@@ -20,6 +21,17 @@ def text(parts: Sequence[str]) -> str:
         return " ".join(parts).replace(" ##", "")
     named = _BYTE.sub(lambda found: _named(found[1]), joined)
     return named.replace("▁", " ").removeprefix(" ") if "▁" in joined else named
+
+
+def each(parts: Sequence[str], vocabulary: Sequence[str]) -> tuple[str, ...]:
+    """The text of each of some pieces in a row, spaces before words and all. A letter that takes several byte-level pieces
+    stands where the last of them does."""
+    if not any("Ġ" in one for one in vocabulary):
+        return tuple(_BYTE.sub(lambda found: _named(found[1]), part).replace("▁", " ") for part in parts)
+    known, decoder = _alphabet(), codecs.getincrementaldecoder("utf-8")("replace")
+    return tuple(
+        decoder.decode(bytes(known[one] for one in part)) if all(one in known for one in part) else part for part in parts
+    )
 
 
 def _named(run: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pruneviz import language_reference
 from pruneviz.engine.sources import shelf
 from pruneviz.engine.sources.gate import Limits, SubjectError
 from pruneviz.engine.sources.shelf import transformers
@@ -101,7 +102,9 @@ SENTENCES = {
 """What [data] may say where the task is text_classification."""
 
 TEXT = {
-    "file": Key("a file name", _text, required=True),
+    "file": Key("a file name", _text),
+    "set": Key(f"'{language_reference.NAME}'", _text),
+    "sha256": Key("the SHA-256 of the held-out text that the card's figures are of", _text),
     "tokenizer": Key("a tokenizer file of llama2.c, or one of Hugging Face", _text, required=True),
     "training_file": Key("a file name", _text),
     "window": Key("a whole number of characters from 1", _from(1)),
@@ -134,10 +137,21 @@ def check(table: Mapping[str, Any]) -> None:
     _check(table["architecture"], ARCHITECTURE, "[architecture]")
     if table.get("task") in TASKS:
         _check(table["data"], TASKS[table["task"]], "[data]")
+        if table["task"] == "language_modelling":
+            _check_text(table["data"])
         return
     _check(table["data"], DATA, "[data]")
     if ("file" in table["data"]) == ("set" in table["data"]):
         raise SubjectError('[data] needs either file = "…" or set = "digits": give one of the two')
+
+
+def _check_text(table: Mapping[str, Any]) -> None:
+    """A text comes from a file, or from the running Python; then it has its own training text and no characters to count."""
+    if "file" not in table and "set" not in table:
+        raise SubjectError(f"[data] lacks 'file': add file = a file name, or set = '{language_reference.NAME}'")
+    other = next((key for key in ("file", "training_file", "window") if "set" in table and key in table), None)
+    if other is not None:
+        raise SubjectError(f"[data] {other} does not go with set = {table['set'][:64]!r}: leave one of the two out")
 
 
 def _check(table: Mapping[str, Any], keys: Mapping[str, Key], where: str) -> None:

@@ -15,7 +15,7 @@ from pruneviz.engine.sources.found import Data, Wants
 from pruneviz.engine.sources.limits import LOCAL, Limits, room
 from pruneviz.engine.sources.refusal import SubjectError
 from pruneviz.engine.sources.tokenizer import BEGINNING, Tokenizer
-from pruneviz.engine.subject import Windows
+from pruneviz.engine.subject import Subject, Windows
 from pruneviz.engine.tasks.language_modelling import NOTHING
 
 CHARACTERS = 800
@@ -37,7 +37,20 @@ def read(table: Mapping[str, Any], folder: Path, limits: Limits = LOCAL, wants: 
         if training_sha256 == sha256:
             raise SubjectError("training_file is the held-out text itself: name another text, or leave it out", "training")
         hashes.append(training_sha256)
-    return Data(held_out, training, "+".join(hashes), _pieces(words, wants))
+    return Data(held_out, training, "+".join(hashes), named(words, wants))
+
+
+def other(subject: Subject, path: Path, limits: Limits = LOCAL) -> Windows:
+    """Another text in the pieces of a language model, cut as its own is: to calibrate on."""
+    table, folder = (subject.origin.card.get("data", {}), subject.origin.folder) if subject.origin else ({}, "")
+    if "tokenizer" not in table:
+        raise SubjectError(
+            f"{subject.title} names no tokenizer, so no text can be read for it: leave --calibration out, or say training",
+            "tokenizer",
+        )
+    words, _ = _words(Path(folder) / table["tokenizer"], limits)
+    how = {key: one for key, one in table.items() if key != "windows"}
+    return _windows(path.expanduser(), words, {"context": subject.held_out.stored.shape[1] + 1} | how, limits)[0]
 
 
 def words_of(path: Path, limits: Limits = LOCAL) -> Tokenizer | Encoder:
@@ -53,7 +66,7 @@ def _words(path: Path, limits: Limits) -> tuple[Tokenizer | Encoder, str]:
     return words, words.sha256
 
 
-def _pieces(words: Tokenizer | Encoder, wants: Wants) -> tuple[str, ...]:
+def named(words: Tokenizer | Encoder, wants: Wants) -> tuple[str, ...]:
     """The names of the network's outputs. Some networks have more of them than there are pieces, for a round number."""
     spare = (wants.vocabulary or 0) - len(words.words) if isinstance(words, Encoder) else 0
     return (*words.words, *(f"<unused {len(words.words) + place}>" for place in range(spare)))

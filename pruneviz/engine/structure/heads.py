@@ -52,6 +52,20 @@ def structure(network: nn.Module, inputs: Tensor | dict) -> Structure:
     return Structure("head", (*groups, *_unknown(mine, found)), shapes)
 
 
+def queries(network: nn.Module, inputs: Tensor | dict) -> Structure:
+    """Every query head as a unit of its own, to be silenced one at a time and measured. Where several look at the same keys
+    and values, one of them alone cannot be taken out: the others of its group would need another number of neighbours than
+    those of other groups. There `structure` has whole groups."""
+    found = structure(network, inputs)
+    ways = {way.name: way for one in attentions(network) for way in one.ways}
+    groups = []
+    for one in found.removable:
+        way = ways[one.name]
+        each = replace(group(replace(way, shared=1), network, looks=0.0), macs=one.macs / way.each)
+        groups.append(each if way.each > 1 else one)
+    return Structure("head", tuple(groups), found.shapes)
+
+
 def attentions(network: nn.Module) -> tuple[Found, ...]:
     """Every module that looks like one of the layouts on the shelf, in the network's own order."""
     pairs = ((name, layouts.candidates(network, name, module)) for name, module in network.named_modules())

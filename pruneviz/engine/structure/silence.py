@@ -41,9 +41,9 @@ def broken(network: nn.Module, structure: Structure) -> dict[str, np.ndarray]:
     found = {}
     for group in structure.removable:
         mine = found[group.name] = np.zeros(group.units, dtype=bool)
-        for part in group.parts:
+        for part in (*group.of("makes"), *group.of("follows")):
             values = hanging.tensor(network, part.tensor).detach()
-            if part.role in OWN and not finite(values):
+            if not finite(values):
                 along = [axis for axis in range(values.ndim) if axis != part.axis]
                 bad = (~torch.isfinite(values)).sum(along).numpy() > 0 if along else ~torch.isfinite(values).numpy()
                 mine[part.owner[bad & (part.owner != NOBODY)]] = True

@@ -195,6 +195,29 @@ class GridAttention(nn.Module):
         return self.merge((looks @ value).transpose(-3, -2).flatten(-2))
 
 
+class SlopedAttention(nn.Module):
+    """BLOOM's attention (Scao et al. 2022): every head looks back with a slope of its own, which is made for all heads
+    that there were at first. `heads_left` [H] says which of them are left."""
+
+    stands_in = True
+
+    def forward(
+        self, hidden_states: Tensor, residual: Tensor, alibi: Tensor, attention_mask: Tensor | None,
+        layer_past: object = None, **_asked: object,
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        """hidden_states, residual [N, T, W], alibi [N · heads at first, 1, S] → [N, T, W], and where each head looked."""
+        many, heads = len(hidden_states), (self.num_heads, 3, self.head_dim)
+        query, key, value = self.query_key_value(hidden_states).unflatten(-1, heads).permute(3, 0, 2, 1, 4).unbind(0)
+        if layer_past is not None:
+            key, value = layer_past.update(key, value, self.layer_idx)
+        slopes = alibi.view(many, -1, 1, alibi.shape[-1])[:, self.heads_left]
+        scores = self.beta * slopes + self.inv_norm_factor * (query @ key.transpose(-2, -1))
+        scores = scores if attention_mask is None else scores + attention_mask
+        looks = self.attention_dropout(scores.softmax(-1, dtype=torch.float32).to(query.dtype))
+        out = self.dense((looks @ value).transpose(1, 2).flatten(2))
+        return residual + functional.dropout(out, self.hidden_dropout, self.training), looks
+
+
 def _places(module: nn.Module) -> Tensor:
     """One bias per head and pair of places [1, H, T, T], out of a table over distances."""
     index = module.relative_position_index
@@ -236,6 +259,13 @@ def _grid(network: nn.Module, name: str, module: nn.Module) -> None:
     module.__class__ = GridAttention
 
 
+def _sloped(network: nn.Module, name: str, module: nn.Module) -> None:
+    device = module.query_key_value.weight.device
+    module.register_buffer("heads_left", torch.arange(module.num_heads, device=device), persistent=False)
+    module.__class__ = SlopedAttention
+
+
 KINDS = {
-    "multihead_attention": _multihead, "fused_attention": _fused, "window_attention": _window, "grid_attention": _grid
+    "multihead_attention": _multihead, "fused_attention": _fused, "window_attention": _window, "grid_attention": _grid,
+    "sloped_attention": _sloped,
 }  # fmt: skip

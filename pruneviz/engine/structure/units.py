@@ -14,9 +14,10 @@ from typing import Literal
 import numpy as np
 
 Granularity = Literal["filter", "neuron", "head", "layer"]
-Role = Literal["makes", "follows", "reads"]
+Role = Literal["makes", "follows", "reads", "numbers"]
 """makes: the rows that compute a unit. follows: what is there once per unit and computes nothing of its own (a bias, a
-norm's rows, a depthwise kernel). reads: the inputs of whoever uses the unit; without them nobody notices that it is gone."""
+norm's rows, a depthwise kernel). reads: the inputs of whoever uses the unit; without them nobody notices that it is gone.
+numbers: which of the first units each one is, which only a stand-in has to remember: the tensor comes with it."""
 
 KINDS: tuple[Granularity, ...] = ("filter", "neuron", "head", "layer")
 NOBODY = -1

@@ -7,9 +7,10 @@ from torch import Tensor, nn
 
 from pruneviz.engine import tasks
 from pruneviz.engine.outcomes import Measurement, measurement
-from pruneviz.engine.subject import Subject
+from pruneviz.engine.subject import Subject, Windows
 
-BATCH = 500
+BATCH, WINDOWS = 500, 32
+"""Samples at a time; of windows of text fewer, for each has a row of the vocabulary at every place."""
 
 
 def exam(subject: Subject, network: nn.Module, at: Tensor | None = None) -> Measurement:
@@ -25,7 +26,11 @@ def exam(subject: Subject, network: nn.Module, at: Tensor | None = None) -> Meas
     try:
         with torch.inference_mode():
             return measurement(
-                task, ((_said(network, held.inputs(part), kind), held.labels[part]) for part in at.split(BATCH))
+                task,
+                (
+                    (_said(network, held.inputs(part), kind), held.labels[part])
+                    for part in at.split(WINDOWS if isinstance(held, Windows) else BATCH)
+                ),
             )
     finally:
         for module in training:

@@ -44,5 +44,5 @@ def _nats(before: Measurement, after: Measurement) -> tuple[float, float, float]
     from scipy.special import stdtrit
 
     error = math.sqrt(n / (n - 1) * np.square(saved - mean * counts).sum()) / whole
-    half = float(stdtrit(n - 1, 0.975)) * error
+    half = float(stdtrit(n - 1, 0.975)) * float(error)
     return mean, mean - half, mean + half

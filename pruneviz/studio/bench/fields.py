@@ -20,13 +20,15 @@ def is_hidden(control: str) -> bool:
 
 
 def choose(
-    label: str, field: str, options: Sequence[Any], name: Callable[[Any], str] = str, *, key: str = "", **how: Any
-) -> None:
-    """A row of choices bound to one field of the Recipe; its key is the field's name, unless two rows share a field."""
+    label: str, field: str, options: Sequence[Any], name: Callable[[Any], str] = str, *, key: str = "", shown: Any = None,
+    **how: Any,
+) -> None:  # fmt: skip
+    """A row of choices bound to one field of the Recipe; its key is the field's name, unless two rows share a field. `shown`
+    stands where what was chosen is not on offer."""
     if is_hidden(field):
         return
     now, key = getattr(recipe_now(), field), key or field
-    st.session_state[key] = now if now in options else options[0]
+    st.session_state[key] = now if now in options else shown or options[0]
     st.segmented_control(
         label, options, format_func=name, key=key, required=True, wrap=True, on_change=_take, args=(field, key), **how
     )

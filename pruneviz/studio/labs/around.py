@@ -13,7 +13,7 @@ from pruneviz.course import Course
 from pruneviz.recipe import Recipe
 from pruneviz.studio import bench, show
 from pruneviz.studio.labs.asked import at_home
-from pruneviz.studio.labs.live import duration
+from pruneviz.studio.labs.live import counted, duration
 from pruneviz.traced import Traced
 
 SLIDER = "pages/start/slider.py"
@@ -26,12 +26,12 @@ def chart(one: Chart, key: str, runs: Sequence[Traced]) -> None:
 
 
 def bill(runs: Sequence[Traced]) -> str:
-    """What these runs cost in training steps; of those that were performed here, also how long they took."""
+    """What these runs cost in what their lab counts; of those that were performed here, also how long they took."""
     if not runs:
-        return "No run: no training step."
+        return "No run: nothing to pay."
     own = [run for run in runs if not run.shipped]
     many = "1 run" if len(runs) == 1 else f"{len(runs)} runs"
-    said = f"Bill: {sum(run.step for run in runs):,} training steps in {many}"
+    said = f"Bill: {counted(runs[0].recipe, sum(run.step for run in runs))} in {many}"
     where = {0: "performed here", len(runs): "shipped with the model"}
     where = where.get(len(runs) - len(own), f"{len(runs) - len(own)} shipped with the model, {len(own)} performed here")
     took = sum(run.seconds for run in own)

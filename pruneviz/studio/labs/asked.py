@@ -16,8 +16,8 @@ from pruneviz.studio.labs import allowed
 
 UNITS = ("filter", "neuron", "head")
 """What a lab removes of a model that does not have the units that it opens with: the first of these that there are."""
-LARGEST = 300_000
-"""Weights: a model that has more is not trained on a page."""
+LARGEST, UNTRAINED = 300_000, {"oneshot": 5_000_000}
+"""Weights: a model that has more is not trained on a page. A lab that takes no step of training goes through larger ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def asked(lab: str) -> Asked:
     """The Recipe that this page is about now."""
     now, default = bench.recipe_now(), opens_with(lab)
     chosen = now.course.lab == lab
-    wanted, trouble = (now if chosen else on(default, now.subject)), untrainable(now.subject)
+    wanted, trouble = (now if chosen else on(default, now.subject)), untrainable(now.subject, lab)
     if trouble:
         return Asked(lab, on(replace(now, spared=()) if chosen else default, default.subject), chosen, trouble)
     if chosen and (trouble := impossible(now)):
@@ -69,15 +69,16 @@ def on(recipe: Recipe, subject: str) -> Recipe:
     return moved if fits else replace(moved, granularity=next((one for one in has if one in UNITS), "weight"))
 
 
-def untrainable(subject: str) -> str:
+def untrainable(subject: str, lab: str) -> str:
     """Why a model cannot be trained on a page, in a sentence; empty where it can."""
     found = kitchen.subject(subject)
     name = plain.markdown(found.title, 128)
     if found.training is None or not len(found.training):
         return f"{name} has no training data here, so this page shows another model: give its card a training split."
-    if found.weights > LARGEST:
-        many = f"{found.weights:,} weights, more than the {LARGEST:,} that a page trains"
-        return f"{name} has {many}, so this page shows another model: `python -m pruneviz train` trains it."
+    if found.weights > (most := UNTRAINED.get(lab, LARGEST)):
+        verb, command = ("goes through", "oneshot` prunes") if lab in UNTRAINED else ("trains", "train` trains")
+        many = f"{found.weights:,} weights, more than the {most:,} that a page {verb}"
+        return f"{name} has {many}, so this page shows another model: `python -m pruneviz {command} it."
     return ""
 
 

@@ -39,6 +39,12 @@ def number(here: Asked, label: str, field: str, low: Any, high: Any, **how: Any)
     bench.number_of(label, f"lab-{field}", _now(here, field), (low, high), _put(here, field), **how)
 
 
+def slide(here: Asked, label: str, field: str, low: int, high: int, step: int, **how: Any) -> None:
+    """A whole number bound to one field of the course, or of the Recipe, on a slider."""
+    now = min(high, max(low, _now(here, field)))
+    bench.slide_of(label, f"lab-{field}", now, (low, high, step), _put(here, field), **how)
+
+
 def percent(here: Asked, label: str, field: str, low: float = 0.0, high: float = 100.0, step: float = 1.0, **how) -> None:
     """A share bound to one field of the course, or of the Recipe, as percent on a slider."""
     now = min(high, max(low, round(100 * _now(here, field), 6)))

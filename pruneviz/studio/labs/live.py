@@ -29,10 +29,17 @@ WORDS = {
 
 
 def planned(recipe: Recipe) -> int:
-    """The bill of a run in training steps."""
+    """The bill of a run, in what its lab counts: training steps, but for one."""
     from pruneviz.engine.training import labs
 
     return labs.find(recipe.course.lab).planned(kitchen.subject(recipe.subject), recipe)
+
+
+def counted(recipe: Recipe, many: int) -> str:
+    """So many of what a run's bill counts."""
+    from pruneviz.engine.training import labs
+
+    return labs.find(recipe.course.lab).counted(many)
 
 
 def panel(here: Asked) -> None:
@@ -73,7 +80,7 @@ def _left_off(run: Traced, steps: int) -> str:
     each = run.seconds / run.step if run.step and run.seconds else office.pace(run.recipe)
     left = f"; the rest takes about {duration((of - run.step) * each)} on one core here" if each else ""
     why = f" ({plain.markdown(run.trouble, 300)})" if run.trouble else ""
-    return f"Interrupted after {run.step:,} of {of:,} training steps{why}{left}"
+    return f"Interrupted after {run.step:,} of {counted(run.recipe, of)}{why}{left}"
 
 
 def _offered(recipe: Recipe, run: Traced | None) -> tuple[str, Recipe]:
@@ -116,7 +123,7 @@ def _how_far(watched) -> str:
     if not watched.run.step:
         return f"number {watched.position + 1} in the queue" if watched.position else "it begins"
     left = f", about {duration(watched.left)} left" if watched.left else ""
-    return f"{watched.run.step:,} of {watched.run.of:,} training steps{left}"
+    return f"{watched.run.step:,} of {counted(watched.run.recipe, watched.run.of)}{left}"
 
 
 def _past(here: Asked) -> None:
@@ -147,7 +154,7 @@ def _show(recipe: Recipe) -> None:
 
 
 def _bill(recipe: Recipe, steps: int) -> str:
-    return f"One run of this: {steps:,} training steps{takes(recipe, steps)}."
+    return f"One run of this: {counted(recipe, steps)}{takes(recipe, steps)}."
 
 
 def takes(recipe: Recipe, steps: int) -> str:

@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from pruneviz.engine import criterion, evaluate
+from pruneviz.engine import criterion, evaluate, scope
 from pruneviz.engine.export import script, script_parts, script_prune
 from pruneviz.engine.fitting import structure_of
 from pruneviz.engine.measure import Workspace
@@ -92,7 +92,7 @@ def settings() -> list[Recipe]:
             amount = {"weight": 0.8, "filter": 0.3, "layer": 0.25}.get(kind, 0.5)
             found += [Recipe(subject=name, criterion=one, granularity=kind, amount=amount) for one in criteria]
     assert seen == {"weight", "2:4", *KINDS}
-    scopes = ("layer", "std", "erk", "lamp")
+    scopes = [key for key in scope.shelf() if key != "global"]
     found += [Recipe(subject="digits_cnn", scope=one, amount=0.85, seed=3, criterion="random") for one in scopes]
     return [*found, *(Recipe(subject="digits_mlp", scope=one, amount=0.85) for one in scopes), *apart()]
 

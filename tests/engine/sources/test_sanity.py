@@ -183,3 +183,10 @@ def test_pieces_as_text():
     assert pieces.text(["▁one", "▁two", "s"]) == "one twos"
     assert pieces.text([" a", "b"]) == " ab" and pieces.text(["<s>"]) == "<s>"
     assert pieces.text(["\n<s>\n", " caf", "<0xC3>", "<0xA9>", "s"]) == " cafés"
+
+
+def test_each_of_the_pieces_of_a_row():
+    """«é» is two bytes; at byte level it stands at its last piece, and all together are what the row says."""
+    row = ["Ġthe", "Ġcaf", "Ã", "©", "Ċ", "<|x|>"]
+    assert pieces.each(row, ["Ġ", *row]) == (" the", " caf", "", "é", "\n", "<|x|>")
+    assert pieces.each(["▁one", "▁two", "s", "<0x0A>"], ["▁one"]) == (" one", " two", "s", "\n")

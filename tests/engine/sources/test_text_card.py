@@ -95,7 +95,8 @@ def test_each_metric(own, key, name):
 
 
 @pytest.mark.parametrize(
-    ("granularity", "criterion"), [("weight", "gradient"), ("weight", "obd"), ("head", "magnitude"), ("neuron", "magnitude")]
+    ("granularity", "criterion"),
+    [("weight", "gradient"), ("weight", "obd"), ("weight", "ria"), ("head", "wanda"), ("neuron", "magnitude")],
 )
 def test_units_and_criteria_that_look_at_texts(own, granularity, criterion):
     found, _ = report(load(own), granularity=granularity, criterion=criterion)

@@ -151,6 +151,25 @@ def test_a_key_that_several_queries_share_goes_with_them():
     assert group.macs == 3 * 3 * (2 + 2) * 2
 
 
+def test_each_query_is_a_unit_of_its_own_where_it_is_only_measured():
+    """Eight queries over two keys: to be removed they are two units of four, to be silenced they are eight of one."""
+    network, inputs = (
+        settled(sample("llama", vocabulary=50, width=32, hidden=20, layers=1, heads=8, key_value_heads=2)),
+        words(2, 9),
+    )
+    (whole,), (single,) = (look(network, inputs).groups for look in (heads.structure, heads.queries))
+    assert (whole.units, single.units) == (2, 8) and whole.macs == 4 * single.macs
+    assert {part.tensor.rpartition(".")[0].rpartition(".")[2] for part in single.parts} == {"q_proj", "o_proj"}
+    structure = heads.queries(network, inputs)
+    silent = surgery.masked(network, structure, {single.name: np.arange(8) != 5})
+    assert not silent.get_submodule(single.name).o_proj.weight[:, 20:24].any()
+    assert silent.get_submodule(single.name).o_proj.weight[:, :20].all()
+    four = [np.arange(8) >= 4, np.arange(2) >= 1]
+    pair = ((structure, four[0]), (heads.structure(network, inputs), four[1]))
+    one, other = (surgery.masked(network, of, {single.name: kept})(inputs) for of, kept in pair)
+    assert torch.equal(one, other), "four queries of a key are that key"
+
+
 def test_the_only_key_stays_while_queries_go():
     """4 query heads over one key: the units are the queries, and the key belongs to none of them."""
     network = sample("llama", vocabulary=5, width=8, hidden=4, layers=1, heads=4, key_value_heads=1)

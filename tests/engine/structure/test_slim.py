@@ -193,3 +193,28 @@ def test_it_travels_alone():
     names = [node.module if isinstance(node, ast.ImportFrom) else node.names[0].name for node in ast.walk(tree)
              if isinstance(node, ast.Import | ast.ImportFrom)]  # fmt: skip
     assert {name.split(".")[0] for name in names} <= {"__future__", "math", "torch"}
+
+
+@pytest.mark.parametrize("left", [[0, 1, 2, 3], [3], [0, 2]])
+def test_attention_with_slopes_keeps_each_heads_own_slope(left):
+    """BLOOM's heads that are left compute what they did beside those that went, whose columns are silenced here."""
+    transformers = pytest.importorskip("transformers")
+    from transformers.models.bloom.modeling_bloom import BloomAttention, build_alibi_tensor
+
+    module = settled(BloomAttention(transformers.BloomConfig(hidden_size=16, n_head=4), layer_idx=0))
+    x, beside = tokens(MANY, LONG, 16), tokens(MANY, LONG, 16, seed=1)
+    asked = {"alibi": build_alibi_tensor(torch.ones(MANY, LONG), 4, torch.float64)}
+    asked["attention_mask"] = torch.full((LONG, LONG), -1e9, dtype=torch.float64).triu(1)
+    other = standing_in(module, "sloped_attention")
+    rows = torch.cat([torch.arange(12) + 12 * head for head in left])  # queries, keys and values of one head, 4 each
+    columns = torch.cat([torch.arange(4) + 4 * head for head in left])
+    with torch.no_grad():
+        module.dense.weight[:, [at for at in range(16) if at not in columns]] = 0
+        other.query_key_value.weight = nn.Parameter(other.query_key_value.weight[rows])
+        other.query_key_value.bias = nn.Parameter(other.query_key_value.bias[rows])
+        other.dense.weight = nn.Parameter(other.dense.weight[:, columns])
+    other.num_heads, other.heads_left = len(left), torch.tensor(left)
+    wanted, looks = module(x, beside, **asked)
+    found, own = other(x, beside, **asked)
+    assert torch.allclose(wanted, found, atol=1e-9) and torch.allclose(looks[:, left], own, atol=1e-9)
+    assert (looks[:, :1] - looks[:, 1:2]).abs().max() > 1e-3

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from pruneviz.engine.sources import card
-from pruneviz.engine.subject import Samples, Subject
+from pruneviz.engine.subject import Samples, Subject, Windows
 from pruneviz.engine.training import labs
 from pruneviz.engine.training.labs import Lab
 from pruneviz.engine.training.memory import Memory
@@ -36,11 +36,12 @@ def tiny(recipe: Recipe) -> Recipe:
 def subject_of(name: str) -> Subject:
     """A sample with a few of its data."""
     whole = card.load(name)
-    return replace(whole, training=few(whole.training, 90), held_out=few(whole.held_out, 60))
+    text = isinstance(whole.held_out, Windows)  # each window has many tokens
+    return replace(whole, training=few(whole.training, 12 if text else 90), held_out=few(whole.held_out, 4 if text else 60))
 
 
-def few(samples: Samples, n: int) -> Samples:
-    return Samples(samples.stored[:n], samples.labels[:n], samples.preparation)
+def few(samples: Samples | Windows, n: int) -> Samples | Windows:
+    return replace(samples, stored=samples.stored[:n], labels=samples.labels[:n])
 
 
 def fingerprint(subject: Subject) -> str:

@@ -1,4 +1,4 @@
-"""One matrix for queries, keys and values, side by side (timm, GPT-2, Swin, MaxViT) or head by head (GPT-NeoX)."""
+"""One matrix for queries, keys and values, side by side (timm, GPT-2, Swin, MaxViT) or head by head (GPT-NeoX, BLOOM)."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ SLIM = {
     ("to_qkv", "merge", True): "grid_attention",
 }
 """Which stand-in may serve where the module itself cannot have fewer heads, by the names it has."""
+SLOPED, LEFT = "sloped_attention", "heads_left"
+"""The stand-in for a module that is handed a slope for each head there was at first, and where it says which are left."""
 
 _ALL = ("query", "key", "value")
 
@@ -49,9 +51,12 @@ def read(network: nn.Module, name: str, module: nn.Module) -> tuple[Attention, .
     plain = Attention(name, name, "fused", heads, heads, size, size, slabs, asks, asks, window=window)
     mixed = made(network, asks, _ALL, by_head=True) + columns(network, joined(name, out))
     slim = SLIM.get((fused, out, table is not None))
+    left = (Slab(joined(name, LEFT), 0, "numbers", ("head",)),)
+    sloped = replace(plain, kind="sloped", slabs=mixed + left, slim="" if LEFT in module._buffers else SLOPED)
     return (
         plain,
         replace(plain, kind="fused by head", slabs=mixed),
         replace(plain, repaired=plain.repaired + EMBEDDING),
         *([replace(plain, slim=slim)] if slim else []),
+        *([sloped] if hasattr(module, "inv_norm_factor") else []),
     )

@@ -9,6 +9,8 @@ in the memory below `RESULT` (`conclude`), and `came_of` makes a subject of it a
 Two more verbs where what is usual does not fit: `rebuilt(subject, recipe, state) -> nn.Module` for a network that is not of
 the subject's own shapes, and `judged_on(subject, recipe) -> Subject` where it was trained for other data.
 
+Where its bill counts no training steps, `unit` says what it counts, of one and of many.
+
 A lab knows no screen, no thread and no file. It raises ValueError, one sentence, where a subject does not fit it.
 """
 
@@ -29,6 +31,7 @@ from pruneviz.moment import Moment
 from pruneviz.recipe import Recipe
 
 RESULT = "result"
+UNIT = ("training step", "training steps")
 
 
 def _rebuilt(subject: Subject, _recipe: Recipe, state: Mapping[str, Tensor]) -> nn.Module:
@@ -53,6 +56,11 @@ class Lab:
     run: Callable[[Subject, Recipe, Memory], Iterator[Moment]]
     rebuilt: Callable[[Subject, Recipe, Mapping[str, Tensor]], nn.Module] = _rebuilt
     judged_on: Callable[[Subject, Recipe], Subject] = _judged_on
+    unit: tuple[str, str] = UNIT
+
+    def counted(self, many: int) -> str:
+        """So many of what its bill counts, in words."""
+        return f"{many:,} {self.unit[many != 1]}"
 
 
 @cache
@@ -98,4 +106,5 @@ def came_of(subject: Subject, recipe: Recipe, tensors: Mapping[str, Tensor]) -> 
 
 def _lab(key: str, module: ModuleType) -> Lab:
     rebuilt, judged_on = getattr(module, "rebuilt", _rebuilt), getattr(module, "judged_on", _judged_on)
-    return Lab(key, module.title, text(module), module.default, module.planned, module.run, rebuilt, judged_on)
+    unit = getattr(module, "unit", UNIT)
+    return Lab(key, module.title, text(module), module.default, module.planned, module.run, rebuilt, judged_on, unit)

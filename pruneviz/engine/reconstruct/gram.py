@@ -1,0 +1,136 @@
+"""Gram: what a matrix's inputs say about it, H = (2/N) Σ x xᵀ, gathered batch by batch; matrices that share inputs share it.
+
+H is the Hessian of the squared output error ‖Wx − Ŵx‖², the same for each row of W (Frantar & Alistarh 2023, §3; the scale
+is their code's, N counting samples). It is [I, I], so of the widest matrix it is what costs memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+DAMPING = 0.01
+"""λ as a share of the mean of H's diagonal, as in the published code."""
+BAND = 256
+"""Rows of H that are summed at once, up to the diagonal: nearly half of the work is saved."""
+
+
+class Gram:
+    """H of one input, [I, I] float32 or float64. `add` takes inputs; what is derived is computed once, when it is asked."""
+
+    def __init__(self, width: int, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> None:
+        self._sum = torch.zeros(width, width, device=device, dtype=dtype)
+        self.samples = 0
+
+    @property
+    def width(self) -> int:
+        return len(self._sum)
+
+    def add(self, inputs: Tensor, samples: int) -> None:
+        """Counts inputs [..., I] that came of so many samples."""
+        rows = inputs.detach().reshape(-1, inputs.shape[-1]).to(self._sum.dtype)
+        for start, stop in self._bands():  # what is right of them is the same, mirrored
+            self._sum[start:stop, :stop].addmm_(rows[:, start:stop].T, rows[:, :stop])
+        self.samples += samples
+
+    @cached_property
+    def seen(self) -> Tensor:
+        """H as it was seen, without damping, [I, I]. Nothing can be added after it was read."""
+        if not self.samples:
+            raise ValueError("no calibration data came by this matrix: it is not called, so nothing is known of its inputs")
+        found = self._sum.mul_(2 / self.samples)
+        for start, stop in self._bands():
+            found[:start, start:stop] = found[start:stop, :start].T
+        if not torch.isfinite(found).all():
+            raise ValueError("the inputs of this matrix are not all finite, so its weights cannot be fitted to them")
+        return found
+
+    @cached_property
+    def norms(self) -> Tensor:
+        """‖X_j‖₂ of each input over all that was seen, [I]."""
+        return (self.seen.diagonal() * (self.samples / 2)).clamp_min(0).sqrt()
+
+    @cached_property
+    def dead(self) -> Tensor:
+        """Inputs that were always zero, bool [I]: their weights can go for nothing."""
+        return self.seen.diagonal() == 0
+
+    @cached_property
+    def damping(self) -> float:
+        """λ. Inputs that were always zero count 1 in the mean, as in the published code."""
+        return DAMPING * float(torch.where(self.dead, 1.0, self.seen.diagonal()).mean())
+
+    def damped(self, dtype: torch.dtype | None = None) -> Tensor:
+        """H + λI, a copy [I, I]: the objective's. Positive definite."""
+        found = self.seen.to(dtype or self.seen.dtype, copy=True)
+        found.diagonal().add_(self.damping)
+        return found
+
+    @cached_property
+    def factor(self) -> Tensor:
+        """The upper U with (H + λI)⁻¹ = UᵀU, [I, I]: row j is what removing column j asks of those after it.
+
+        H + λI = RRᵀ with an upper R, and U = R⁻¹: both at once, in place of two Choleskys and a full inverse.
+        """
+        try:
+            return upper_factor(self._filled(self.seen.dtype))
+        except torch.linalg.LinAlgError:  # rounding ate the smallest eigenvalues: once more with twice the digits
+            return upper_factor(self._filled(torch.float64)).to(self.seen.dtype)
+
+    def _filled(self, dtype: torch.dtype) -> Tensor:
+        damped = self.damped(dtype)
+        damped.diagonal()[self.dead] += 1.0
+        return damped
+
+    def _bands(self) -> Iterator[tuple[int, int]]:
+        size = max(BAND, self.width // 8)
+        return ((start, min(start + size, self.width)) for start in range(0, self.width, size))
+
+
+class Norms:
+    """Only the diagonal, for whoever asks for no more: ‖X_j‖₂ of each input, [I], summed in float64."""
+
+    def __init__(self, width: int, *, device: torch.device | str = "cpu") -> None:
+        self._sum = torch.zeros(width, device=device, dtype=torch.float64)
+        self.samples = 0
+
+    def add(self, inputs: Tensor, samples: int) -> None:
+        """Counts inputs [..., I] that came of so many samples."""
+        rows = inputs.detach().reshape(-1, inputs.shape[-1]).float()
+        self._sum += torch.einsum("ni,ni->i", rows, rows)
+        self.samples += samples
+
+    @property
+    def norms(self) -> Tensor:
+        return self._sum.sqrt().float()
+
+
+def upper_factor(matrix: Tensor, small: int = 128) -> Tensor:
+    """The upper U [n, n] with matrix⁻¹ = UᵀU, of a positive definite matrix, which is overwritten.
+
+    By halves, so that nearly all of the work is products: (A B; Bᵀ C) = RRᵀ has R₂₂ from C, R₁₂ = B R₂₂⁻ᵀ, and R₁₁ from
+    A − R₁₂R₁₂ᵀ; of its inverse the corner is −R₁₁⁻¹ R₁₂ R₂₂⁻¹. LinAlgError where it is not positive definite.
+    """
+    out = torch.zeros_like(matrix)
+    _halve(matrix, out, small)
+    return out
+
+
+def _halve(matrix: Tensor, out: Tensor, small: int) -> None:
+    n, half = len(matrix), len(matrix) // 2
+    if n <= small:
+        # Cholesky's lower of the reversed matrix is our upper, reversed.
+        upper = torch.linalg.cholesky(matrix.flip(0, 1)).flip(0, 1)
+        identity = torch.eye(n, dtype=matrix.dtype, device=matrix.device)
+        out.copy_(torch.linalg.solve_triangular(upper, identity, upper=True))
+        return
+    first, last = out[:half, :half], out[half:, half:]
+    _halve(matrix[half:, half:], last, small)
+    corner = matrix[:half, half:] @ last.T
+    matrix[:half, :half].addmm_(corner, corner.T, alpha=-1)
+    _halve(matrix[:half, :half], first, small)
+    torch.mm(first, corner @ last, out=corner)
+    out[:half, half:] = corner.neg_()

@@ -1,0 +1,1 @@
+"""The shelf of methods: every file here is one, found by looking."""

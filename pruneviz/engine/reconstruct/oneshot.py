@@ -1,0 +1,166 @@
+"""One shot: a subject and a Recipe become a walk. The criterion says what is least worth, the scope who competes and which
+share each matrix gives, the granularity whether N of M stay, and the course's method what becomes of the survivors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import nn
+
+from pruneviz.engine import criterion as criteria
+from pruneviz.engine import granularity, reconstruct
+from pruneviz.engine.batches import Inputs, at, split
+from pruneviz.engine.fitting import check
+from pruneviz.engine.pattern import fits
+from pruneviz.engine.reconstruct import walk
+from pruneviz.engine.reconstruct.problem import Solved
+from pruneviz.engine.reconstruct.seats import Seat, seat
+from pruneviz.engine.splits import split as splitted
+from pruneviz.engine.standing import stand
+from pruneviz.engine.subject import Subject, Windows
+from pruneviz.recipe import Recipe
+
+BY_ROWS = ("row", "owl")
+"""Under these scopes the rows of a matrix give equally; under others all its weights compete."""
+WHOLE = "is outside of the blocks, which are all that one shot goes through"
+UNFIT = "has no whole groups of {} inputs"
+WINDOWS, SAMPLES = 8, 64
+"""Windows of text, or other samples, that a block is run on at a time."""
+MOST = 1024
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Work:
+    """All that a walk takes, and `whole`: the layers that stay as they are, and why."""
+
+    network: nn.Module
+    seats: tuple[Seat, ...]
+    batches: tuple[Inputs, ...]
+    plan: walk.Plan
+    samples: int
+    whole: tuple[tuple[str, str], ...]
+
+    @property
+    def matrices(self) -> int:
+        """How many matrices the walk will tell of."""
+        return len(self.seats)
+
+    def steps(self, known: Mapping[str, Solved] = walk.NOTHING) -> Iterator[walk.Done]:
+        """The walk. The network is pruned block by block as it is followed."""
+        return walk.walk(self.network, self.seats, self.batches, self.plan, known)
+
+
+def prepare(
+    subject: Subject, recipe: Recipe, network: nn.Module, *, weighed: bool = False, data: Windows | None = None
+) -> Work:
+    """The walk of a Recipe over `network`, a private one of the subject's. `data` calibrates in place of the subject's own.
+
+    Raises ValueError, one sentence, where the Recipe cannot be walked.
+    """
+    method, chosen = reconstruct.find(recipe.course.method or "keep"), criteria.find(recipe.criterion)
+    pattern = granularity.pattern(recipe.granularity)
+    if recipe.granularity != "weight" and pattern is None:
+        raise ValueError(
+            f"one shot removes single weights, or N of every M, not {recipe.granularity}s: choose weight, 2:4 or 4:8; whole "
+            "units go on the slider"
+        )
+    check(subject, recipe)
+    inputs = calibration(subject, recipe, data)
+    batches = tuple(split(inputs, WINDOWS if isinstance(subject.held_out, Windows) else SAMPLES))
+    inside, whole = _inside(subject, recipe, network, at(inputs, slice(0, 1)))
+    shares = _shares(subject, recipe, [one.name for one in inside])
+    plan = walk.Plan(chosen, method, shares, pattern, recipe.scope in BY_ROWS, recipe.seed, weighed)
+    return Work(network, inside, batches, plan, sum(map(walk.rows, batches)), tuple(whole))
+
+
+def matrices(subject: Subject, recipe: Recipe) -> int:
+    """How many matrices a walk of this Recipe goes through."""
+    look = subject.held_out.inputs(torch.zeros(1, dtype=torch.int64))
+    return len(_inside(subject, recipe, subject.skeleton().eval(), look)[0])
+
+
+def calibration(subject: Subject, recipe: Recipe, data: Windows | None = None) -> Inputs:
+    """The samples that are looked at, `course.batch` of them at most, drawn by the Recipe's seed."""
+    samples = data if data is not None else _samples(subject, recipe)
+    many = min(recipe.course.batch, MOST, len(samples))
+    drawn = torch.randperm(len(samples), generator=torch.Generator().manual_seed(recipe.seed))[:many].sort().values
+    return samples.inputs(drawn)
+
+
+def _inside(subject: Subject, recipe: Recipe, network: nn.Module, look: Inputs) -> tuple[tuple[Seat, ...], list]:
+    """The matrices that are gone through, and (name, why) of the layers that stay whole."""
+    pattern = granularity.pattern(recipe.granularity)
+    found = {layer.name: seat(network, layer.name) for layer in subject.layers}
+    seats = tuple(one for one in found.values() if isinstance(one, Seat))
+    chain = walk.blocks(network, look, seats) if seats else ()
+    inside = tuple(one for one in seats if not chain or one.name.startswith(tuple(f"{name}." for name in chain)))
+    whole = [(name, one) for name, one in found.items() if isinstance(one, str)]
+    whole += [(one.name, WHOLE) for one in seats if one not in inside]
+    if pattern is not None:
+        bare = {layer.name for layer in subject.layers if not fits(layer, pattern[1])}
+        whole += [(one.name, UNFIT.format(pattern[1])) for one in inside if one.name in bare]
+        inside = tuple(one for one in inside if one.name not in bare)
+    if not inside:
+        why = "; ".join(dict.fromkeys(f"{name} {reason}" for name, reason in whole))
+        raise ValueError(f"{subject.title} has no matrix that one shot can go through ({why[:400]}): prune it on the slider")
+    return inside, whole
+
+
+def left_whole(work: Work) -> str:
+    """What stays as it is, and why, in one sentence; empty where nothing does."""
+    reasons: dict[str, list[str]] = {}
+    for name, reason in work.whole:
+        reasons.setdefault(reason, []).append(name.removesuffix(".weight"))
+    return "; ".join(
+        f"{', '.join(names[:6])}{' …' * (len(names) > 6)} stay whole: each {why}"
+        if len(names) > 1
+        else f"{names[0]} stays whole: it {why}"
+        for why, names in reasons.items()
+    )
+
+
+def _samples(subject: Subject, recipe: Recipe):
+    """The training split, or the quarter of the held-out data that is set aside."""
+    if recipe.calibration == "held-out":
+        parts = splitted(subject, criteria.find("wanda"), calibration="held-out", seed=recipe.seed)
+        return _Some(subject.held_out, parts.calibration)
+    if subject.training is None or not len(subject.training):
+        raise ValueError(
+            f"one shot looks at data and {subject.title} has no training split: choose calibration = held-out, which sets a "
+            "quarter of the held-out data aside for it, or give a text"
+        )
+    return subject.training
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Some:
+    """Some of the samples, by their places."""
+
+    samples: object
+    places: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def inputs(self, index: torch.Tensor) -> Inputs:
+        return self.samples.inputs(self.places[index])
+
+
+def _shares(subject: Subject, recipe: Recipe, names: list[str]) -> dict[str, float]:
+    """Which fraction of each matrix goes: the same of all, or what the scope's competition in the dense network takes."""
+    own = recipe.own_amounts()
+    if recipe.granularity != "weight" or recipe.scope in ("layer", "row"):
+        shares = {name: own.get(name, recipe.amount) for name in names}
+    else:
+        held = tuple(layer.name for layer in subject.layers if layer.name not in names and layer.name not in own)
+        here = replace(recipe, spared=(*recipe.spared, *held))
+        counts = stand(subject, here).ranking.counts(here.amount, here.own_amounts())
+        sizes = {layer.name: layer.size for layer in subject.layers}
+        shares = {
+            layer.name: count / sizes[layer.name]
+            for layer, count in zip(subject.layers, counts.tolist(), strict=True)
+            if layer.name in names
+        }
+    return {name: share for name, share in shares.items() if share > 0}

@@ -1,0 +1,59 @@
+"""Watching: the inputs of some matrices while a network runs, summed as they come by; no hook stays behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from torch import Tensor, nn
+
+from pruneviz.engine.reconstruct.gram import Gram, Norms
+from pruneviz.engine.reconstruct.seats import Seat
+
+
+class Watch:
+    """The Gram of each seat, by name. Matrices that are multiplied with one and the same tensor share one."""
+
+    def __init__(self, seats: Sequence[Seat], *, whole: bool) -> None:
+        self._seats, self._whole = seats, whole
+        self._found: dict[str, Gram | Norms] = {}
+        self._passed: dict[tuple[int, type], tuple[Tensor, Gram | Norms]] = {}
+        self._samples = 0
+
+    @contextmanager
+    def batch(self, samples: int) -> Iterator[None]:
+        """While inside, whatever comes by belongs to so many samples."""
+        self._samples, hooks = samples, []
+        try:
+            for seat in self._seats:
+                hooks.append(seat.module.register_forward_pre_hook(self._hook(seat), with_kwargs=True))
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+            self._passed.clear()
+
+    def of(self, name: str) -> Gram | Norms | None:
+        """What was seen by the matrix of that name; None where nothing came by."""
+        return self._found.get(name)
+
+    def drop(self, name: str) -> None:
+        """Forgets one seat's; the last of those that share it frees it."""
+        self._found.pop(name, None)
+
+    def _hook(self, seat: Seat):
+        def look(_module: nn.Module, plain: tuple, named: dict) -> None:
+            inputs = next(one for one in (*plain, *named.values()) if isinstance(one, Tensor))
+            place = (id(inputs), type(seat.module))  # the tensor is kept below, so nobody else can have its place
+            if place in self._passed and self._found.get(seat.name) in (None, self._passed[place][1]):
+                self._found[seat.name] = self._passed[place][1]
+                return
+            rows = seat.rows(inputs)
+            mine = self._found.get(seat.name) or self._found.setdefault(seat.name, self._made(rows))
+            mine.add(rows, self._samples)
+            self._passed[place] = (inputs, mine)
+
+        return look
+
+    def _made(self, rows: Tensor) -> Gram | Norms:
+        return (Gram if self._whole else Norms)(rows.shape[1], device=rows.device)

@@ -1,0 +1,135 @@
+"""One-shot command: `python -m pruneviz oneshot` prunes in one pass over calibration data, and writes what came of it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pruneviz import answers
+from pruneviz.recipe import Recipe
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from pruneviz.engine.outcomes import Measurement
+    from pruneviz.engine.reconstruct.oneshot import Work
+    from pruneviz.engine.reconstruct.walk import Done
+    from pruneviz.engine.subject import Subject
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes beside a Recipe."""
+    said = "what becomes of the survivors: keep, sparsegpt, least_squares, swaps, …; sparsegpt if nothing is said"
+    parser.add_argument("--method", default="sparsegpt", help=said)
+    parser.add_argument("--n", type=int, default=0, help="with --m: so many of every M weights stay")
+    parser.add_argument("--m", type=int, default=0, help="such as --n 2 --m 4")
+    parser.add_argument("--samples", type=int, default=128, help="windows of text, or other samples, that are looked at")
+    parser.add_argument("--out", default="", metavar="DIR", help="a new or empty folder, or an earlier export to replace")
+    parser.add_argument("--no-onnx", action="store_true", help="leave the ONNX file out")
+
+
+def recipe(found: Recipe, chosen: argparse.Namespace) -> Recipe:
+    """The Recipe of the command line: rows compete where nothing else is said, as Wanda is published."""
+    if bool(chosen.n) != bool(chosen.m):
+        raise ValueError(f"--n {chosen.n} and --m {chosen.m} make a pattern together: give both, such as --n 2 --m 4")
+    if not 1 <= chosen.samples <= 65_536:
+        raise ValueError(f"--samples {chosen.samples} is out of range: give a number from 1 to 65536")
+    if chosen.m:
+        found = replace(found, granularity=f"{chosen.n}:{chosen.m}", amount=1 - chosen.n / max(1, chosen.m))
+    if chosen.scope == Recipe().scope:
+        found = replace(found, scope="row")
+    if chosen.criterion == Recipe().criterion:
+        found = replace(found, criterion="wanda")
+    return replace(found, course=replace(found.course, method=chosen.method, batch=chosen.samples))
+
+
+def perform(subject: Subject, found: Recipe, chosen: argparse.Namespace) -> dict[str, Any]:
+    """Prunes a copy of the subject's network, measures it before and after, and writes it."""
+    from pruneviz.engine.export import folder
+    from pruneviz.engine.reconstruct import oneshot
+    from pruneviz.engine.training import private
+    from pruneviz.engine.training.exam import exam
+
+    if chosen.out:
+        folder.check(chosen.out)
+    network = private.trained(subject)
+    dense, started = exam(subject, network), time.perf_counter()
+    work = oneshot.prepare(subject, found, network, weighed=True, data=_text(subject, chosen))
+    done = []
+    for one in work.steps():
+        _shown(one)
+        done.append(one)
+    seconds = time.perf_counter() - started
+    return _answer(subject, found, work, done, (dense, exam(subject, network))) | {
+        "seconds": seconds,
+        "export": _written(subject, network, chosen) if chosen.out else None,
+    }
+
+
+def _text(subject: Subject, chosen: argparse.Namespace):
+    """The text that `--calibration FILE` names, as windows; None where it names a split."""
+    if chosen.calibration in (None, "training", "held-out"):
+        return None
+    from pruneviz.engine.sources import text
+
+    return text.other(subject, Path(chosen.calibration))
+
+
+def _answer(
+    subject: Subject, found: Recipe, work: Work, done: list[Done], measured: tuple[Measurement, Measurement]
+) -> dict[str, Any]:
+    from pruneviz.engine import tasks
+    from pruneviz.engine.reconstruct import oneshot
+
+    dense, after = measured
+    gone = sum(int((~one.kept).sum()) for one in done)
+    return {
+        "subject": found.subject,
+        "method": found.course.method,
+        "criterion": None if work.plan.method.chooses else found.criterion,
+        "scope": found.scope,
+        "granularity": found.granularity,
+        "amount": found.amount,
+        "sparsity": gone / subject.weights,
+        "samples": work.samples,
+        "metric": tasks.of(subject).metric,
+        "n": after.n,
+        "dense_value": answers.number(dense.value),
+        "dense_interval": [answers.number(end) for end in dense.interval],
+        "value": answers.number(after.value),
+        "interval": [answers.number(end) for end in after.interval],
+        "matrices": [
+            {
+                "name": one.name,
+                "gone": int((~one.kept).sum()),
+                "of": one.kept.numel(),
+                "error": answers.number(one.error),
+                "error_without_update": answers.number(one.unmoved),
+                "seconds": one.seconds,
+            }
+            for one in done
+        ],
+        "notes": [note for note in (oneshot.left_whole(work),) if note],
+    }
+
+
+def _written(subject: Subject, network: nn.Module, chosen: argparse.Namespace) -> dict[str, Any]:
+    """The network as it came of the walk: what it set to zero is what is removed."""
+    from pruneviz.engine import evaluate
+    from pruneviz.engine.export import package
+    from pruneviz.engine.training import private
+
+    inside = private.around(subject, network)
+    zeros = sum(int((tensor == 0).sum()) for tensor in inside.tensors())
+    plain = Recipe(subject=subject.name, amount=zeros / max(1, subject.weights), calibration=subject.calibration)
+    standing = evaluate.stand(inside, plain)
+    return package.write(inside, plain, standing, chosen.out, convert=not chosen.no_onnx).answer()
+
+
+def _shown(one: Done) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{one.at} of {one.of}: {one.name}{' ' * 20}", end="\n" if one.at == one.of else "", file=sys.stderr)
