@@ -108,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
         "oneshot", help="prune in one pass over calibration data; survivors may cover for the rest"
     )
     _recipe_arguments(oneshot)
+    _device_argument(oneshot)
     oneshot.add_argument("--amount", type=_fraction, help="fraction of the weights to remove, 0 to 1")
     oneshot_command.add_arguments(oneshot)
     oneshot.set_defaults(run=_oneshot)
@@ -218,7 +219,9 @@ def _export(chosen: argparse.Namespace) -> int:
 
 
 def _oneshot(chosen: argparse.Namespace) -> int:
-    text, chosen.device = chosen.calibration, "cpu"
+    if chosen.stream:
+        return _print(oneshot_command.stream(chosen))
+    text = chosen.calibration
     if text not in (None, "training", "held-out"):
         chosen.calibration = None
     subject, found = _chosen(chosen)

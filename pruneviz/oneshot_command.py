@@ -30,25 +30,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--samples", type=int, default=128, help="windows of text, or other samples, that are looked at")
     parser.add_argument("--out", default="", metavar="DIR", help="a new or empty folder, or an earlier export to replace")
     parser.add_argument("--no-onnx", action="store_true", help="leave the ONNX file out")
+    streamed = "a transformers folder that is larger than memory: block by block, from its safetensors to those of --out"
+    parser.add_argument("--stream", action="store_true", help=streamed)
+    parser.add_argument("--length", type=int, default=512, help="tokens of a window, where the model is streamed")
+    parser.set_defaults(criterion="wanda", scope="row")  # rows compete, as Wanda is published
 
 
 def recipe(found: Recipe, chosen: argparse.Namespace) -> Recipe:
-    """The Recipe of the command line: rows compete where nothing else is said, as Wanda is published."""
+    """The Recipe of the command line, with its method and its samples."""
+    _check(chosen)
+    if chosen.m:
+        found = replace(found, granularity=f"{chosen.n}:{chosen.m}", amount=1 - chosen.n / chosen.m)
+    return replace(found, course=replace(found.course, method=chosen.method, batch=chosen.samples))
+
+
+def _check(chosen: argparse.Namespace) -> None:
     if bool(chosen.n) != bool(chosen.m):
         raise ValueError(f"--n {chosen.n} and --m {chosen.m} make a pattern together: give both, such as --n 2 --m 4")
     if not 1 <= chosen.samples <= 65_536:
         raise ValueError(f"--samples {chosen.samples} is out of range: give a number from 1 to 65536")
-    if chosen.m:
-        found = replace(found, granularity=f"{chosen.n}:{chosen.m}", amount=1 - chosen.n / max(1, chosen.m))
-    if chosen.scope == Recipe().scope:
-        found = replace(found, scope="row")
-    if chosen.criterion == Recipe().criterion:
-        found = replace(found, criterion="wanda")
-    return replace(found, course=replace(found.course, method=chosen.method, batch=chosen.samples))
 
 
 def perform(subject: Subject, found: Recipe, chosen: argparse.Namespace) -> dict[str, Any]:
     """Prunes a copy of the subject's network, measures it before and after, and writes it."""
+    from pruneviz.engine import device
     from pruneviz.engine.export import folder
     from pruneviz.engine.reconstruct import oneshot
     from pruneviz.engine.training import private
@@ -57,16 +62,63 @@ def perform(subject: Subject, found: Recipe, chosen: argparse.Namespace) -> dict
     if chosen.out:
         folder.check(chosen.out)
     network = private.trained(subject)
-    dense, started = exam(subject, network), time.perf_counter()
-    work = oneshot.prepare(subject, found, network, weighed=True, data=_text(subject, chosen))
+    data = _text(subject, chosen)
+    judges = None if data is not None else oneshot.measured(subject, found)
+    dense, started = exam(subject, network, judges), time.perf_counter()
+    network.to(device.ready(found.device))
+    work = oneshot.prepare(subject, found, network, weighed=True, data=data)
     done = []
     for one in work.steps():
         _shown(one)
         done.append(one)
     seconds = time.perf_counter() - started
-    return _answer(subject, found, work, done, (dense, exam(subject, network))) | {
+    network.cpu()
+    return _answer(subject, found, work, done, (dense, exam(subject, network, judges))) | {
         "seconds": seconds,
-        "export": _written(subject, network, chosen) if chosen.out else None,
+        "export": write(subject, network, chosen.out, convert=not chosen.no_onnx) if chosen.out else None,
+    }
+
+
+def stream(chosen: argparse.Namespace) -> dict[str, Any]:
+    """Prunes a folder of transformers into another, block by block. Nothing is measured: the model is never whole."""
+    from pruneviz.engine import criterion, granularity, reconstruct
+    from pruneviz.engine.export import folder
+    from pruneviz.engine.reconstruct import streamed, walk
+
+    _check(chosen)
+    if chosen.calibration in (None, "training", "held-out") or not chosen.out:
+        raise ValueError("--stream takes a text with --calibration FILE, and writes a new folder: give it with --out DIR")
+    if chosen.scope not in ("row", "layer"):
+        raise ValueError(f"--scope {chosen.scope} compares layers, and --stream sees one at a time: choose row or layer")
+    if not 2 <= chosen.length <= 65_536:
+        raise ValueError(f"--length {chosen.length} is out of range: give a number of tokens from 2 to 65536")
+    pattern = (chosen.n, chosen.m) if chosen.m else granularity.pattern(chosen.granularity)
+    amount = 1 - pattern[0] / pattern[1] if pattern else 0.5 if chosen.amount is None else chosen.amount
+    method, chosen_by = reconstruct.find(chosen.method), criterion.find(chosen.criterion)
+    plan = walk.Plan(chosen_by, method, {}, pattern, chosen.scope == "row", chosen.seed)
+    text = streamed.Text(Path(chosen.calibration), chosen.samples, chosen.length)
+    target, started, done = folder.check(chosen.out), time.perf_counter(), []
+    with folder.replacing(target) as place:
+        source = Path(chosen.subject).expanduser()
+        for one in streamed.prune(source, place, text, streamed.Share(amount, pattern), plan, chosen.device):
+            _shown(one)
+            done.append(_matrix(one))
+    return {
+        "subject": chosen.subject, "method": chosen.method, "criterion": None if method.chooses else chosen.criterion,
+        "amount": amount, "matrices": done, "seconds": time.perf_counter() - started, "out": str(target), "value": None,
+        "notes": ["nothing was measured: the model was never whole in memory; where it fits, `evaluate` does"],
+    }  # fmt: skip
+
+
+def _matrix(one: Done) -> dict[str, Any]:
+    """What is said of one matrix."""
+    return {
+        "name": one.name,
+        "gone": int((~one.kept).sum()),
+        "of": one.kept.numel(),
+        "error": answers.number(one.error),
+        "error_without_update": answers.number(one.unmoved),
+        "seconds": one.seconds,
     }
 
 
@@ -102,22 +154,12 @@ def _answer(
         "dense_interval": [answers.number(end) for end in dense.interval],
         "value": answers.number(after.value),
         "interval": [answers.number(end) for end in after.interval],
-        "matrices": [
-            {
-                "name": one.name,
-                "gone": int((~one.kept).sum()),
-                "of": one.kept.numel(),
-                "error": answers.number(one.error),
-                "error_without_update": answers.number(one.unmoved),
-                "seconds": one.seconds,
-            }
-            for one in done
-        ],
+        "matrices": [_matrix(one) for one in done],
         "notes": [note for note in (oneshot.left_whole(work),) if note],
     }
 
 
-def _written(subject: Subject, network: nn.Module, chosen: argparse.Namespace) -> dict[str, Any]:
+def write(subject: Subject, network: nn.Module, out: str | Path, *, convert: bool = True) -> dict[str, Any]:
     """The network as it came of the walk: what it set to zero is what is removed."""
     from pruneviz.engine import evaluate
     from pruneviz.engine.export import package
@@ -127,7 +169,7 @@ def _written(subject: Subject, network: nn.Module, chosen: argparse.Namespace) -
     zeros = sum(int((tensor == 0).sum()) for tensor in inside.tensors())
     plain = Recipe(subject=subject.name, amount=zeros / max(1, subject.weights), calibration=subject.calibration)
     standing = evaluate.stand(inside, plain)
-    return package.write(inside, plain, standing, chosen.out, convert=not chosen.no_onnx).answer()
+    return package.write(inside, plain, standing, out, convert=convert).answer()
 
 
 def _shown(one: Done) -> None:

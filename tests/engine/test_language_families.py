@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import runpy
+from dataclasses import replace
 
 import pytest
 import torch
 import transformers
 from safetensors.torch import load_file
 
+from pruneviz import oneshot_command
+from pruneviz.course import Course
 from pruneviz.engine import evaluate, tasks
 from pruneviz.engine.export import cut, package
 from pruneviz.engine.measure import Workspace
+from pruneviz.engine.reconstruct import oneshot
 from pruneviz.engine.sources import card
 from pruneviz.engine.structure import find
 from pruneviz.engine.structure.proof import logits
+from pruneviz.engine.training import private
 from pruneviz.recipe import Recipe
 from tests.engine import families
 
@@ -141,3 +146,32 @@ def test_inputs_that_no_pattern_fits_are_named_or_refused(tmp_path):
     one = families.subject(families.folder("llama", tmp_path / "narrow", narrow))
     with pytest.raises(ValueError, match="no layer here has them: model.layers.0.self_attn.q_proj has 30; choose single"):
         evaluate.stand(one, recipe)
+
+
+@pytest.mark.parametrize("granularity", ["weight", "2:4"])
+@pytest.mark.parametrize("family", families.FAMILIES)
+def test_one_shot_from_the_folder_to_an_export_and_back(family, granularity, subject, tmp_path):
+    """On the text that the folder has beside it. Half of each matrix in the blocks goes, and what went stays away."""
+    one = subject(family)
+    recipe = Recipe(subject=one.name, criterion="wanda", scope="row", granularity=granularity, calibration="held-out")
+    network = private.trained(one)
+    work = oneshot.prepare(one, replace(recipe, course=Course(method="sparsegpt", batch=8)), network)
+    done = list(work.steps())
+    assert len(done) == work.matrices >= 4 * families.LAYERS and all(
+        (~one.kept).sum() * 2 == one.kept.numel() for one in done
+    )
+    oneshot_command.write(one, network, tmp_path / "out", convert=False)
+    again, inputs = card.load(tmp_path / "out"), one.held_out.inputs(slice(0, 4))
+    assert torch.equal(said(again.skeleton(), inputs), said(network, inputs))
+    assert not torch.allclose(said(network, inputs), said(one.skeleton(), inputs), atol=1e-2)
+    assert tied(again.network) == (family in families.TIED)
+    for name in (one.name for one in done):
+        assert int((again.network.get_parameter(name) == 0).sum()) * 2 >= again.network.get_parameter(name).numel()
+    assert work.whole == (() if family in families.TIED else (("lm_head.weight", oneshot.WHOLE),))
+
+
+@pytest.mark.parametrize("family", families.FAMILIES)
+def test_a_pattern_that_no_matrix_fits_is_refused_in_a_sentence(family, subject):
+    recipe = Recipe(subject=family, criterion="wanda", scope="row", granularity="5:7", calibration="held-out")
+    with pytest.raises(ValueError, match="no whole groups of 7|whole groups of 7"):
+        oneshot.prepare(subject(family), replace(recipe, course=Course(method="keep")), private.trained(subject(family)))

@@ -12,7 +12,7 @@ formula = r"\left( \frac{|W_{ij}|}{\sum_i |W_{ij}|} + \frac{|W_{ij}|}{\sum_j |W_
 paper = Paper(
     "Zhang, Bai, Lin, Zhao, Hou & Cannistraci 2024",
     "Plug-and-Play: an efficient post-training pruning method for large language models, ICLR 2024",
-    "https://openreview.net/forum?id=Tr0lPx9woF",
+    "https://iclr.cc/virtual/2024/poster/18549",
 )
 needs = ("weight", "input_norm")
 

@@ -121,5 +121,5 @@ def _line(weight: Tensor, gram: Gram, chosen: str, method: str, seed: int) -> Er
     patterns = ((name, granularity.pattern(name)) for name in PATTERNS)
     held = tuple((name, lost(1 - n / m, (n, m))) for name, (n, m) in patterns if weight.shape[1] % m == 0)
     said = {"keep": criteria.find(chosen).name if chosen else "", "sparsegpt": "SparseGPT"}.get(method)
-    name = said or f"{criteria.find(chosen).name}, then {way.name}"
+    name = said or f"{criteria.find(chosen).name} + {way.name}"
     return ErrorLine(f"{chosen}/{method}", name, AMOUNTS, tuple(lost(one, None) for one in AMOUNTS), held)

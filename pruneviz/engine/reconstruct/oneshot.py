@@ -10,14 +10,15 @@ import torch
 from torch import nn
 
 from pruneviz.engine import criterion as criteria
-from pruneviz.engine import granularity, reconstruct
+from pruneviz.engine import device, granularity, reconstruct
 from pruneviz.engine.batches import Inputs, at, split
-from pruneviz.engine.fitting import check
+from pruneviz.engine.fitting import check, refuse_nonfinite
 from pruneviz.engine.pattern import fits
 from pruneviz.engine.reconstruct import walk
 from pruneviz.engine.reconstruct.problem import Solved
 from pruneviz.engine.reconstruct.seats import Seat, seat
-from pruneviz.engine.splits import split as splitted
+from pruneviz.engine.splits import Split
+from pruneviz.engine.splits import split as split_data
 from pruneviz.engine.standing import stand
 from pruneviz.engine.subject import Subject, Windows
 from pruneviz.recipe import Recipe
@@ -55,7 +56,8 @@ class Work:
 def prepare(
     subject: Subject, recipe: Recipe, network: nn.Module, *, weighed: bool = False, data: Windows | None = None
 ) -> Work:
-    """The walk of a Recipe over `network`, a private one of the subject's. `data` calibrates in place of the subject's own.
+    """The walk of a Recipe over `network`, a private one of the subject's, on the device where it lies. `data` calibrates in
+    place of the subject's own.
 
     Raises ValueError, one sentence, where the Recipe cannot be walked.
     """
@@ -67,9 +69,13 @@ def prepare(
             "units go on the slider"
         )
     check(subject, recipe)
+    if recipe.nonfinite == "refuse":
+        refuse_nonfinite(subject)
     inputs = calibration(subject, recipe, data)
-    batches = tuple(split(inputs, WINDOWS if isinstance(subject.held_out, Windows) else SAMPLES))
-    inside, whole = _inside(subject, recipe, network, at(inputs, slice(0, 1)))
+    where = next(network.parameters()).device
+    parts = split(inputs, WINDOWS if isinstance(subject.held_out, Windows) else SAMPLES)
+    batches = tuple(device.batch(one, where) for one in parts)
+    inside, whole = _inside(subject, recipe, network, at(batches[0], slice(0, 1)))
     shares = _shares(subject, recipe, [one.name for one in inside])
     plan = walk.Plan(chosen, method, shares, pattern, recipe.scope in BY_ROWS, recipe.seed, weighed)
     return Work(network, inside, batches, plan, sum(map(walk.rows, batches)), tuple(whole))
@@ -87,6 +93,13 @@ def calibration(subject: Subject, recipe: Recipe, data: Windows | None = None) -
     many = min(recipe.course.batch, MOST, len(samples))
     drawn = torch.randperm(len(samples), generator=torch.Generator().manual_seed(recipe.seed))[:many].sort().values
     return samples.inputs(drawn)
+
+
+def measured(subject: Subject, recipe: Recipe) -> torch.Tensor | None:
+    """The held-out samples that may judge what came of it, by their places; None: all, for none of them was looked at."""
+    if recipe.calibration != "held-out":
+        return None
+    return _parts(subject, recipe).measured
 
 
 def _inside(subject: Subject, recipe: Recipe, network: nn.Module, look: Inputs) -> tuple[tuple[Seat, ...], list]:
@@ -124,14 +137,18 @@ def left_whole(work: Work) -> str:
 def _samples(subject: Subject, recipe: Recipe):
     """The training split, or the quarter of the held-out data that is set aside."""
     if recipe.calibration == "held-out":
-        parts = splitted(subject, criteria.find("wanda"), calibration="held-out", seed=recipe.seed)
-        return _Some(subject.held_out, parts.calibration)
+        return _Some(subject.held_out, _parts(subject, recipe).calibration)
     if subject.training is None or not len(subject.training):
         raise ValueError(
             f"one shot looks at data and {subject.title} has no training split: choose calibration = held-out, which sets a "
             "quarter of the held-out data aside for it, or give a text"
         )
     return subject.training
+
+
+def _parts(subject: Subject, recipe: Recipe) -> Split:
+    """Who sees which of the held-out samples, as under any criterion that looks at inputs."""
+    return split_data(subject, criteria.find("wanda"), calibration=recipe.calibration, seed=recipe.seed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

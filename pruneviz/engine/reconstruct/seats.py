@@ -18,10 +18,11 @@ SEEN = "is not a matrix whose inputs can be watched"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seat:
-    """One matrix: its parameter's name and the module that multiplies with it."""
+    """One matrix: its parameter's name, the module that multiplies with it, and others that multiply with the very same."""
 
     name: str
     module: nn.Module
+    others: tuple[nn.Module, ...] = ()
 
     def matrix(self) -> Tensor:
         """The weight as [O, I] float32, a view where it can be one."""
@@ -59,7 +60,10 @@ def seat(network: nn.Module, name: str) -> Seat | str:
     fits = isinstance(module, nn.Linear) or _flipped(module)
     if isinstance(module, _ConvNd) and not isinstance(module, _ConvTransposeNd):
         fits = module.groups == 1 and module.weight.ndim in (3, 4)
-    return Seat(name, module) if fits and key == "weight" else SEEN
+    if not fits or key != "weight":
+        return SEEN
+    others = (one for one in network.modules() if one is not module and one._parameters.get(key) is module.weight)
+    return Seat(name, module, tuple(one for one in others if type(one) is type(module)))
 
 
 def _flipped(module: nn.Module) -> bool:

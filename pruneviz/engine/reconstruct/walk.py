@@ -84,20 +84,22 @@ def walk(
     network.eval()
     chain = blocks(network, batches[0], seats)
     if not chain:
-        told = _Count(len(seats))
-        yield from _stage(seats, plan, told, lambda watch: _over(network, batches, watch), known)
+        told = Count(len(seats))
+        yield from stage(seats, plan, told, lambda watch: _over(network, batches, watch), known)
         return
     parts = {name: [seat for seat in seats if seat.name.startswith(f"{name}.")] for name in chain}
-    told = _Count(sum(map(len, parts.values())))
+    told = Count(sum(map(len, parts.values())))
     calls = caught(network, chain[0], batches)
     for name, inside in parts.items():
         block = network.get_submodule(name)
-        yield from _stage(inside, plan, told, lambda watch, block=block: through(block, calls, watch), known)
+        yield from stage(inside, plan, told, lambda watch, block=block: through(block, calls, watch), known)
         through(block, calls, None, onward=True)
 
 
 @dataclass(slots=True)
-class _Count:
+class Count:
+    """How many matrices were told of, and how many there are."""
+
     of: int
     at: int = 0
 
@@ -133,8 +135,8 @@ def caught(network: nn.Module, first: str, batches: Sequence[Inputs]) -> list[Ca
 
     def catch(_module: nn.Module, args: tuple, kwargs: dict) -> None:
         mine = next(one for one in (*args, *kwargs.values()) if isinstance(one, Tensor))
-        args = tuple(MINE if one is mine else one for one in args)
-        kwargs = {key: MINE if one is mine else one for key, one in kwargs.items()}
+        args = tuple(_fresh("", MINE if one is mine else one) for one in args)
+        kwargs = {key: _fresh(key, MINE if one is mine else one) for key, one in kwargs.items()}
         if found:
             args = tuple(_shared(one, other) for one, other in zip(args, found[0].args, strict=True))
             kwargs = {key: _shared(one, found[0].kwargs.get(key)) for key, one in kwargs.items()}
@@ -170,7 +172,9 @@ def _over(network: nn.Module, batches: Sequence[Inputs], watch: Watch) -> None:
             run(network, batch)
 
 
-def _stage(seats: Sequence[Seat], plan: Plan, told: _Count, look: Look, known: Mapping[str, Solved]) -> Iterator[Done]:
+def stage(
+    seats: Sequence[Seat], plan: Plan, told: Count, look: Look, known: Mapping[str, Solved] = NOTHING
+) -> Iterator[Done]:
     """Watches some matrices, then prunes one after the other. Those that nothing came by stay as they are.
 
     All are written at the end, so that what a matrix is fitted to does not hang on how far the walk came before.
@@ -189,7 +193,7 @@ def _stage(seats: Sequence[Seat], plan: Plan, told: _Count, look: Look, known: M
         seat.write(solved[seat.name].weight)
 
 
-def _one(seat: Seat, watch: Watch, plan: Plan, told: _Count) -> tuple[Done, Solved]:
+def _one(seat: Seat, watch: Watch, plan: Plan, told: Count) -> tuple[Done, Solved]:
     started, seen = time.perf_counter(), watch.of(seat.name)
     if seen is None or seat.name not in plan.shares:
         weight, errors = seat.matrix(), ()
@@ -259,6 +263,14 @@ def handed_on(network: nn.Module, names: Sequence[str], inputs: Inputs) -> bool:
         return False
     pairs = zip(seen, seen[1:], strict=False)
     return all(gave is not None and gave is given for (_, _, gave), (_, given, _) in pairs)
+
+
+def _fresh(key: str, value: object) -> object:
+    """What can be given again: a cache of keys and values would remember that somebody was here before."""
+    if key == "use_cache":
+        return False
+    keeps = hasattr(value, "update") and not isinstance(value, Tensor | dict | nn.Module)
+    return None if keeps else value
 
 
 def _shared(one: object, other: object) -> object:

@@ -17,6 +17,7 @@ class Watch:
     def __init__(self, seats: Sequence[Seat], *, whole: bool) -> None:
         self._seats, self._whole = seats, whole
         self._found: dict[str, Gram | Norms] = {}
+        self._leads: dict[int, str] = {}
         self._passed: dict[tuple[int, type], tuple[Tensor, Gram | Norms]] = {}
         self._samples = 0
 
@@ -26,7 +27,8 @@ class Watch:
         self._samples, hooks = samples, []
         try:
             for seat in self._seats:
-                hooks.append(seat.module.register_forward_pre_hook(self._hook(seat), with_kwargs=True))
+                look = self._hook(seat)
+                hooks += [one.register_forward_pre_hook(look, with_kwargs=True) for one in (seat.module, *seat.others)]
             yield
         finally:
             for hook in hooks:
@@ -45,11 +47,20 @@ class Watch:
         def look(_module: nn.Module, plain: tuple, named: dict) -> None:
             inputs = next(one for one in (*plain, *named.values()) if isinstance(one, Tensor))
             place = (id(inputs), type(seat.module))  # the tensor is kept below, so nobody else can have its place
-            if place in self._passed and self._found.get(seat.name) in (None, self._passed[place][1]):
-                self._found[seat.name] = self._passed[place][1]
+            shared = self._passed.get(place, (None, None))[1]
+            mine = self._found.get(seat.name, None if seat.others else shared)
+            if mine is not None and mine is shared:
+                self._found[seat.name] = mine
                 return
+            if mine is not None and self._leads.get(id(mine)) != seat.name:
+                raise ValueError(
+                    f"{seat.name} is multiplied with other inputs than {self._leads[id(mine)]}, and was with the same "
+                    "before: keep one of the two whole"
+                )
             rows = seat.rows(inputs)
-            mine = self._found.get(seat.name) or self._found.setdefault(seat.name, self._made(rows))
+            if mine is None:
+                mine = self._found[seat.name] = self._made(rows)
+                self._leads[id(mine)] = seat.name
             mine.add(rows, self._samples)
             self._passed[place] = (inputs, mine)
 

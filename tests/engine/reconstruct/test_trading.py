@@ -81,9 +81,7 @@ def test_one_exchange_is_the_best_there_is(problem):
 @given(problem=problems())
 def test_when_it_is_done_no_exchange_helps(problem):
     kept = traded(problem, 1000)
-    assert torch.equal(
-        traded(Problem(problem.weight, problem.gram, problem.amount, problem.pattern, kept), 1000), kept
-    )
+    assert torch.equal(traded(Problem(problem.weight, problem.gram, problem.amount, problem.pattern, kept), 1000), kept)
 
 
 @pytest.mark.skipif(not kernels.available(), reason="numba is not installed")

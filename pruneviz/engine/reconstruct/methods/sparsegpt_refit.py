@@ -8,7 +8,7 @@ from pruneviz.engine.criterion import Paper
 from pruneviz.engine.reconstruct.methods import least_squares, sparsegpt
 from pruneviz.engine.reconstruct.problem import Problem, Solved
 
-name = "SparseGPT, then least squares"
+name = "SparseGPT + least squares"
 formula = r"S = \text{SparseGPT}, \quad \hat w_S = w_S + H_{SS}^{-1} H_{SR} \, w_R"
 paper = Paper("Frantar & Alistarh 2023", "arXiv 2301.00774, §3.1 and Algorithm 1", "https://arxiv.org/abs/2301.00774")
 chooses = True

@@ -8,7 +8,7 @@ from pruneviz.engine.criterion import Paper
 from pruneviz.engine.reconstruct.methods import least_squares, swaps
 from pruneviz.engine.reconstruct.problem import Problem, Solved
 
-name = "one-swaps, then least squares"
+name = "one-swaps + least squares"
 formula = r"S = \text{one-swaps}, \quad \hat w_S = w_S + H_{SS}^{-1} H_{SR} \, w_R"
 paper = Paper(
     "SparseSwaps 2025; Frantar & Alistarh 2023", "arXiv 2512.10922; 2301.00774, §3.1", "https://arxiv.org/abs/2512.10922"

@@ -44,7 +44,8 @@ def run(subject: Subject, recipe: Recipe, memory: Memory) -> Iterator[Moment]:
     check(subject)
     network = private.trained(subject)
     work = oneshot.prepare(subject, recipe, network, weighed=True)
-    dense = exam(subject, network)
+    judges = oneshot.measured(subject, recipe)
+    dense = exam(subject, network, judges)
     said = {"amount": recipe.amount, "dense": dense.value, "samples": float(work.samples)}
     if not memory.number("opened"):
         memory.note("opened", 1)
@@ -60,7 +61,7 @@ def run(subject: Subject, recipe: Recipe, memory: Memory) -> Iterator[Moment]:
         yield Moment(done.at, done.of, done.name, said | count.values())
     if not memory.number("closed"):
         memory.note("closed", 1)
-        after = exam(subject, network)
+        after = exam(subject, network, judges)
         last = count.values() | telling.measured(after) | gains.flips(dense, after) | gains.gain(dense, after)
         yield Moment(work.matrices, work.matrices, "done", said | last)
     conclude(memory, network, memory.under("stays"))
