@@ -14,7 +14,12 @@ from pruneviz.recipe import Recipe
 _AT = "@"
 """What stands between a run and the place where the model that it started from lies: no Recipe's text has one."""
 _PRUNES = {"schedule": "pruned step by step", "lottery": "a lottery ticket", "movement": "pruned while it was tuned"}
-_PRUNES |= {"initial": "pruned before training", "size": "as small from the start", "recover": "recovered", "oneshot": "pruned in one shot"}
+_PRUNES |= {
+    "initial": "pruned before training",
+    "size": "as small from the start",
+    "recover": "recovered",
+    "oneshot": "pruned in one shot",
+}
 _WAYS = {"batchnorm": "BatchNorm counted anew"}
 
 

@@ -182,7 +182,7 @@ def test_a_pattern_needs_no_amount(capsys):
     assert found["amount"] == 0.5 and found["mask_sha256"] == answer(capsys, *command, "--amount", ".5")["mask_sha256"]
     kept = {layer["name"]: layer["kept"] / layer["weights"] for layer in found["layers"]}
     assert kept == {"conv1.weight": 1.0, "conv2.weight": 0.5, "conv3.weight": 0.5, "fc.weight": 0.5}
-    assert any("conv1.weight" in note for note in found["notes"])
+    assert any("conv1" in note for note in found["notes"])
     assert answer(capsys, *command[:-1], "1:4")["amount"] == 0.75
 
 

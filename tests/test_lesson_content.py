@@ -36,9 +36,11 @@ SECTIONS = (
 """The sections of the textbook."""
 TOPICS = (
     "over-parameterisation", "weight-shape", "magnitude", "gradient", "obd", "l1-and-l2", "structure", "filters", "heads",
-    "layers", "prune-and-retrain", "schedule", "movement", "lottery", "size", "results-at-scale", "why-not-faster",
+    "layers", "prune-and-retrain", "schedule", "movement", "lottery", "size", "oneshot", "results-at-scale",
+    "why-not-faster",
 )  # fmt: skip
 OF_LABS = {"regularise": "l1-and-l2", "schedule": "schedule", "movement": "movement", "lottery": "lottery", "size": "size"}
+OF_LABS |= {"oneshot": "oneshot"}
 """The lesson of each lab."""
 LONG = {"lottery": (450, 7)}
 """A lesson that has to say more: so many words, and claims."""
@@ -49,7 +51,7 @@ REMEMBERED = ("DeepSparse", "Elastic", "1.57", "1.82", "2.16", "98.5%", "4.5 hou
 RIGHT = {
     "over-parameterisation": 0, "weight-shape": 0, "magnitude": 2, "gradient": 0, "obd": 0, "l1-and-l2": 2, "structure": 2,
     "filters": 0, "heads": 2, "layers": 2, "prune-and-retrain": 2, "schedule": 2, "movement": 2, "lottery": 1, "size": 1,
-    "results-at-scale": 2, "why-not-faster": 0,
+    "oneshot": 0, "results-at-scale": 2, "why-not-faster": 0,
 }  # fmt: skip
 """The answer of each question on which the words after it lean."""
 

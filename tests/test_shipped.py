@@ -39,9 +39,10 @@ def test_five_points_of_each_curve_are_measured_again(name):
     for (criterion, scope), curve in found.curves.items():
         recipe = Recipe(subject=name, criterion=criterion, scope=scope)
         standing = evaluate.stand(subject, recipe)
-        again = evaluate.curve(subject, recipe, standing, Workspace(subject, standing.split.measured), POINTS)
+        points = POINTS if found.tuned else POINTS[:3]  # a perplexity takes its time
+        again = evaluate.curve(subject, recipe, standing, Workspace(subject, standing.split.measured), points)
         kept = {point.amount: point for point in curve.points}
-        assert [as_it_is_known(kept[amount]) for amount in POINTS] == list(again.points), (criterion, scope)
+        assert [as_it_is_known(kept[amount]) for amount in points] == list(again.points), (criterion, scope)
         assert (again.dense_value, again.calibration_n) == (pytest.approx(curve.dense_value, rel=1e-3), curve.calibration_n)
         what, stored = sweep(subject, recipe, standing), found.sweeps[criterion, scope]
         assert np.array_equal(what.kept, stored.kept) and np.array_equal(what.gone, stored.gone)

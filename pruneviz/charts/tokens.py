@@ -30,7 +30,7 @@ def tokens(found: Breakage, most: int = TOKENS) -> Chart:
             go.Scatter(x=values, y=at, mode="markers", name=name, marker=marker, customdata=said,
                        hovertemplate=f"{hover}{name}</extra>")
         )  # fmt: skip
-    chart = theme.figure(traces, f"loss of the token (nats) · {seen(found)} {found.noun}", "", 130 + 30 * len(rows))
+    chart = theme.figure(traces, f"loss (nats) · {seen(found)} {found.noun}", "", 130 + 30 * len(rows))
     rows_of(chart, [f"{plain.label(_ending(one.before_context, 14))}<b>{plain.label(shown(one.text))}</b>" for one in rows])
     largest = float(np.concatenate((before, after)).max(initial=1.0))
     chart.update_xaxes(range=[-0.03 * largest, 1.05 * largest])

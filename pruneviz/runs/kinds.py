@@ -101,9 +101,8 @@ def stand(job: Job, worker: Worker, _results: list[Any]) -> Iterator[Step]:
     if standing.structure is not None:
         yield Step(result={"units": standing.ranking.split(standing.ranking.scores)})
         return
-    yield Step(
-        result={"path": _written(job, worker, standing), "seconds": standing.seconds, "curvature": standing.curvature}
-    )
+    told = {"seconds": standing.seconds, "curvature": standing.curvature, "later": standing.later}
+    yield Step(result={"path": _written(job, worker, standing), **told})
 
 
 def shapes(job: Job, worker: Worker, _results: list[Any]) -> Iterator[Step]:
@@ -202,3 +201,4 @@ _ELSEWHERE = dict.fromkeys(("remove", "alone", "archive"), "pruneviz.runs.remova
 _ELSEWHERE |= {"attributions": "pruneviz.runs.attributions"}
 _ELSEWHERE |= dict.fromkeys(("sensitivity", "allocate"), "pruneviz.runs.allocations")
 _ELSEWHERE |= {"script": "pruneviz.runs.scripts"}
+_ELSEWHERE |= {"continuations": "pruneviz.runs.continuations"}

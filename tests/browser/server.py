@@ -26,7 +26,7 @@ THUMB = 24
 PAGES = {
     "slider": "/", "weights": "/weights", "anatomy": "/anatomy", "damage": "/damage", "sensitivity": "/sensitivity",
     "criteria": "/criteria", "regularise": "/regularise", "schedule": "/schedule", "movement": "/movement",
-    "lottery": "/lottery", "size": "/size", "compare": "/compare", "reality": "/reality",
+    "lottery": "/lottery", "size": "/size", "oneshot": "/oneshot", "compare": "/compare", "reality": "/reality",
     "present": "/present", "lessons": "/lessons", "scale": "/scale",
 }  # fmt: skip
 
@@ -107,7 +107,7 @@ STYLED = """() => !document.querySelector('.st-key-strip')
 
 STANDS = '[data-pv="live-accuracy"], .st-key-again, .st-key-patterns, .st-key-published-table'
 STANDS += ", .st-key-pareto, .st-key-pin-first, .st-key-wanted, .st-key-present-5, .st-key-deck .pv-place"
-STANDS += ", .st-key-for-teachers, .st-key-to-slider"
+STANDS += ", .st-key-for-teachers, .st-key-to-slider, .pv-goes-on"
 """What a page has that stands: the slider, or on a page without one what it shows last."""
 
 

@@ -13,6 +13,7 @@ from pruneviz import findings
 from pruneviz.allocation import CURRENCIES
 from pruneviz.charts.chart import as_percent
 from pruneviz.charts.labs import movement as movements
+from pruneviz.charts.labs import oneshot
 from pruneviz.charts.labs import size as sizes
 from pruneviz.recipe import PINS
 from pruneviz.studio import catalogue, frame, sensitivity
@@ -132,7 +133,7 @@ def _set(page, model: Model, control: str, value: object) -> None:
 
 def _words(lab: str, control: str, value: object) -> str:
     """What a choice of a lab is called on its page."""
-    methods = {"schedule": schedule.STARTS, "movement": movements.METHODS, "size": sizes.METHODS}
+    methods = {"schedule": schedule.STARTS, "movement": movements.METHODS, "size": sizes.METHODS, "oneshot": oneshot.METHODS}
     if control == "amount":
         return as_percent(value)
     if control == "strength":
@@ -140,7 +141,11 @@ def _words(lab: str, control: str, value: object) -> str:
     if control == "penalty":
         return regularise.names()[value]
     if control == "scope":
-        return {"layer": "per layer", "global": "globally"}[value]
+        return catalogue.scopes()[value].name
+    if control == "criterion":
+        return oneshot.CRITERIA[value]
+    if control == "granularity":
+        return value if ":" in value else catalogue.granularity_name(value)
     return {"method": methods.get(lab, {}), "schedule": schedule.SHORT, "control": lottery.CONTROLS}[control][value]
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from pruneviz.engine import criterion as criteria
-from pruneviz.engine.splits import CALIBRATION_SAMPLES, split
-from pruneviz.engine.subject import Samples
+from pruneviz.engine.splits import CALIBRATION_SAMPLES, CALIBRATION_WINDOWS, split
+from pruneviz.engine.subject import Samples, Windows
 from tests.engine.conftest import tiny_subject
 
 BLIND = criteria.find("magnitude")
@@ -33,6 +33,14 @@ def test_training_calibration_leaves_all_held_out_data_to_measuring(held, traini
     assert parts.source == "training" and len(parts.measured) == held
     assert len(parts.calibration) == min(training, CALIBRATION_SAMPLES) == len(parts.calibration.unique())
     assert int(parts.choosing.sum()) == held // 2
+
+
+@pytest.mark.parametrize("training", [5, 300])
+def test_of_a_text_fewer_windows_are_looked_at(training):
+    """A window has many tokens: 128 of them at most, as the papers on language models take."""
+    windows = Windows(torch.zeros(training, 4, dtype=torch.int64), torch.zeros(training, 4, dtype=torch.int64))
+    parts = split(replace(subject(9, None), training=windows), SEEING, calibration="training", seed=0)
+    assert len(parts.calibration) == min(training, CALIBRATION_WINDOWS) == len(parts.calibration.unique())
 
 
 @given(held=st.integers(2, 300), seed=st.integers(0, 2**40))

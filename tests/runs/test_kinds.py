@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from pruneviz.caps import Caps
-from pruneviz.engine import evaluate
+from pruneviz.engine import evaluate, restand
 from pruneviz.engine.measure import Workspace
 from pruneviz.engine.sources import card
 from pruneviz.engine.sources.limits import LOCAL
@@ -135,6 +135,16 @@ def test_where_weights_stand_comes_back_as_a_file(queue, subject):
     assert len(stored) == len(here.scores)
     for key, scores in zip(sorted(stored), here.scores, strict=True):
         assert stored[key].equal(scores)
+
+
+def test_what_a_scope_looked_at_comes_back_with_the_file(queue, subject):
+    """The same mask from the scores in the file, though the server itself looks at no data."""
+    recipe = replace(WEIGHTS, scope="owl", amount=0.6)
+    there, here = done(queue, "stand", recipe), evaluate.stand(subject, recipe)
+    assert there["later"] == here.later and max(here.later) > 0
+    again = restand.restand(subject, recipe, there)
+    assert again.split.source == here.split.source == "training"
+    assert evaluate.mask(recipe, again).sha256() == evaluate.mask(recipe, here).sha256()
 
 
 def test_what_is_urgent_goes_first(queue, tmp_path):

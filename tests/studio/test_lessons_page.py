@@ -240,6 +240,7 @@ def test_claims_are_measured_when_they_are_opened(folder):
 
 
 LABS = {"regularise": "l1-and-l2", "schedule": "schedule", "movement": "movement", "lottery": "lottery", "size": "size"}
+LABS |= {"oneshot": "oneshot"}
 """The labs by their addresses, and the lesson that begins on each."""
 
 

@@ -236,7 +236,7 @@ def _unpointed(recipe: Recipe) -> Recipe:
 
 def _fitting(recipe: Recipe) -> Recipe:
     """Which of what was chosen a granularity knows, for the choices of this walk."""
-    if recipe.granularity == "neuron" and recipe.scope == "lamp":
+    if recipe.granularity == "neuron" and recipe.scope in ("lamp", "row"):
         recipe = replace(recipe, scope="global")
     return recipe
 

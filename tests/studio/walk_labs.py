@@ -12,7 +12,7 @@ from pruneviz.course import Course
 from pruneviz.engine.training import labs
 from pruneviz.recipe import LOOKS, Recipe
 
-LABS = ("regularise", "schedule", "movement", "lottery", "size")
+LABS = ("regularise", "schedule", "movement", "lottery", "size", "oneshot")
 OPENS = {lab: labs.find(lab).default for lab in LABS}
 """What each opens with; the runs that ship with it are of that model."""
 CHOICES = {
@@ -33,6 +33,10 @@ CHOICES = {
         "width": "%", "amount": (0.25, 0.5, 0.9), "steps": (120, 360), "retrain": (60, 360),
         "method": ("pruned", "small", "scratch"),
     },
+    "oneshot": {
+        "granularity": ("weight", "2:4"), "amount": (0.5, 0.7, 0.8), "method": ("keep", "sparsegpt", "least_squares"),
+        "criterion": ("magnitude", "wanda", "ria"), "scope": ("row", "layer"),
+    },
 }  # fmt: skip
 """Lab → its controls, each with what is chosen there: «%» is a slider with one thumb, «%%» one with two."""
 SCALES = {"amount": (10, 99, 1), "width": (25, 300, 25), "start-stop": (0, 100, 1)}
@@ -41,6 +45,10 @@ PULLS = {"none": 0.0, "l1": 3e-4, "l2": 5e-3}
 """How hard a penalty pulls that was just chosen."""
 UNPULLED = (("none", ""), ("none", "magnitude"), ("none", "movement"))
 """Penalty and method of a run that nothing pulls on: it is not asked how hard."""
+SHARED = ("amount", "scope")
+"""What a pattern such as 2:4 leaves no choice of."""
+OF_RECIPE = ("amount", "scope", "criterion", "granularity")
+"""What is chosen on a lab's page and is the Recipe's own, not its course's."""
 OF_MODEL = ("example", "group", "layer", "pick", "guess")
 """What is looked at and means nothing for another model."""
 
@@ -61,6 +69,8 @@ def offered(recipe: Recipe, lab: str) -> dict[str, list[object]]:
     for name, choices in CHOICES[lab].items():
         if name == "strength" and (now.course.penalty, now.course.method) in UNPULLED:
             continue
+        if (name == "criterion" and now.course.method == "sparsegpt") or (name in SHARED and ":" in now.granularity):
+            continue
         shown = _shown(now, name)
         found[name] = _moved(name, shown) if isinstance(choices, str) else [one for one in choices if one != shown]
     return found
@@ -73,9 +83,11 @@ def put(recipe: Recipe, lab: str, name: str, value: object) -> Recipe:
         own, course = {}, {"penalty": value, "strength": PULLS[value]}
     elif name == "start-stop":
         own, course = {}, dict(zip(("start", "stop"), (one / 100 for one in value), strict=True))
+    elif name == "granularity":  # of every four weights two go
+        own, course = {name: value} | ({"amount": 0.5} if ":" in value else {}), {}
     else:
         value = value / 100 if isinstance(CHOICES[lab][name], str) else value
-        own, course = ({name: value}, {}) if name in ("amount", "scope") else ({}, {name: value})
+        own, course = ({name: value}, {}) if name in OF_RECIPE else ({}, {name: value})
     return _kept(recipe, replace(here, **own, course=replace(here.course, **course)))
 
 
@@ -102,7 +114,7 @@ def _kept(before: Recipe, after: Recipe) -> Recipe:
 def _shown(now: Recipe, name: str) -> object:
     if name == "start-stop":
         return tuple(round(100 * end) for end in (now.course.start, now.course.stop))
-    value = getattr(now if name in ("amount", "scope") else now.course, name)
+    value = getattr(now if name in OF_RECIPE else now.course, name)
     return round(100 * value) if name == "width" or (name == "amount" and now.course.lab == "schedule") else value
 
 

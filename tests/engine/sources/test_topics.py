@@ -10,9 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pruneviz import language_reference
+from pruneviz.engine import evaluate
+from pruneviz.engine.measure import Workspace
 from pruneviz.engine.sources import card, topics
 from pruneviz.engine.sources.card import SubjectError
 from pruneviz.engine.subject import Windows
+from pruneviz.recipe import Recipe
 
 SAMPLE = card.SHIPPED / "reference_lm"
 TEXT = 'set = "python_reference"\ntokenizer = "tokenizer.json"\ncontext = 128'
@@ -68,8 +71,11 @@ def test_a_text_of_another_python_is_said_on_every_report(folder):
     """The card's figures are of one text; where the running Python carries another, one sentence says so."""
     here = language_reference.sha256()
     assert card.load(folder(f'{TEXT}\nwindows = 2\nsha256 = "{here}"')).origin.caveats == ()
-    caveat = card.load(folder(f'{TEXT}\nwindows = 2\nsha256 = "{"0" * 64}"')).origin.caveats
+    subject, recipe = card.load(folder(f'{TEXT}\nwindows = 2\nsha256 = "{"0" * 64}"')), Recipe()
+    caveat = subject.origin.caveats
     assert len(caveat) == 1 and language_reference.python() in caveat[0] and "measured here anew" in caveat[0]
+    standing = evaluate.stand(subject, recipe)
+    assert evaluate.evaluate(subject, recipe, standing, Workspace(subject, standing.split.measured)).notes == caveat
 
 
 @pytest.mark.parametrize(
