@@ -21,17 +21,24 @@ WINDOW = 0.1
 class Cliff:
     """The steepest stretch of a curve: accuracy falls by `points` percentage points between two amounts.
 
-    Where a curve knows its halves, one half of the held-out data finds the stretch and the other reports the fall.
+    Where a curve knows its halves, one half of the held-out data finds the stretch and the other reports the fall. Of a
+    perplexity it is where that rises most: it is multiplied by `times`, and there are no points.
     """
 
     start: float
     stop: float
     points: float
+    times: float = 0.0
 
 
 def cliff(curve: Curve) -> Cliff | None:
-    """Where accuracy falls most within a tenth of the weights; None where it never falls by more than its interval."""
+    """Where accuracy falls most within a tenth of the weights; None where it never falls by more than its interval.
+
+    A perplexity has neither a best value of 100 % nor halves: there it is the largest factor, before guessing is reached.
+    """
     points = sorted(curve.points, key=lambda point: point.amount)
+    if points and points[0].correct is None:
+        return _rise(curve, points)
     best, most = None, 0.0
     for at, first in enumerate(points):
         if first.value < curve.chance + (curve.dense_value - curve.chance) / 3:
@@ -46,6 +53,23 @@ def cliff(curve: Curve) -> Cliff | None:
         return None
     first, last = best
     return Cliff(first.amount, last.amount, 100 * (_reporting(first) - _reporting(last)))
+
+
+def _rise(curve: Curve, points: list[CurvePoint]) -> Cliff | None:
+    """Where a perplexity is multiplied by most within a tenth; None where never by more than its interval's own factor."""
+    best, most = None, 1.0
+    for at, first in enumerate(points):
+        if not first.value < curve.chance:
+            break  # beyond guessing there is nothing left to lose
+        for last in points[at + 1 :]:
+            if last.amount - first.amount > WINDOW + 1e-9:
+                break
+            if min(last.value, curve.chance) / first.value > most:
+                best, most = (first, last), min(last.value, curve.chance) / first.value
+    low, high = points[0].interval
+    if best is None or most <= high / low:
+        return None
+    return Cliff(best[0].amount, best[1].amount, 0.0, best[1].value / best[0].value)
 
 
 def _choosing(point: CurvePoint) -> float:

@@ -78,3 +78,19 @@ def test_wilson_is_scipys_interval(correct, n):
 def test_an_interval_needs_a_sample():
     with pytest.raises(ValueError, match="at least one sample"):
         wilson(0, 0)
+
+
+def test_the_cliff_of_a_perplexity_is_where_it_is_multiplied_by_most():
+    """Of 10 windows; guessing gets 512. From 12 to 60 is five times; what comes after guessing is no cliff."""
+    values = (10.0, 10.5, 12.0, 60.0, 200.0, 600.0, 90_000.0)
+
+    def rising(values) -> Curve:
+        points = tuple(
+            CurvePoint(at / 10, at / 10, value, None, 10, (0.9 * value, 1.1 * value), (0, 0))
+            for at, value in enumerate(values)
+        )
+        return Curve("s", "c", "global", 0, "none", 0, points, values[0], 512.0)
+
+    found = findings.cliff(rising(values))
+    assert (found.start, found.stop, found.points) == (0.2, 0.3, 0.0) and found.times == pytest.approx(5.0)
+    assert findings.cliff(rising([10 + at / 10 for at in range(7)])) is None

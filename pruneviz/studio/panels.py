@@ -129,7 +129,9 @@ def _scale(curve: Curve) -> int:
 
 def _metric(curve: Curve) -> dict[str, object]:
     """What is measured, whether it is a share, and what chance gets of it."""
-    return {"metric": curve.metric, "share": _scale(curve) == 100, "chance": _scale(curve) * curve.chance}
+    share = _scale(curve) == 100
+    words = {"metric": curve.metric, "share": share, "samples": "samples" if share else curve.noun}
+    return words | {"chance": _scale(curve) * curve.chance}
 
 
 def line(curve: Curve, name: str) -> Line:
@@ -164,7 +166,7 @@ def _cliff(curve: Curve, sweep: Sweep) -> Cliff | None:
     """The cliff of a curve that is measured to its end; a handful of units has steps instead."""
     done = complete(curve) and (sweep.unit == "weight" or sweep.weights >= findings.FEW)
     found = findings.cliff(curve) if done else None
-    return found and Cliff(100 * found.start, 100 * found.stop, found.points)
+    return found and Cliff(100 * found.start, 100 * found.stop, found.points, found.times)
 
 
 def complete(curve: Curve) -> bool:

@@ -39,6 +39,11 @@ def start(report: Report, curve: Curve | None, own: int) -> str:
         return f"Drag the slider. All figures are {how}."
     if cliff is None:
         return f"Drag the slider: no steep fall was found on this curve. All accuracies are {how}."
+    if cliff.times:
+        return (
+            f"Drag the slider. Perplexity rises most between {findings.percent(cliff.start)} and "
+            f"{findings.percent(cliff.stop)} of the {many} removed: to {cliff.times:.3g} times what it was, {how}."
+        )
     return (
         f"Drag the slider. Accuracy falls most between {findings.percent(cliff.start)} and {findings.percent(cliff.stop)} "
         f"of the {many} removed: {cliff.points:.0f} points, {how}."
@@ -64,7 +69,8 @@ def why(report: Report, criterion: str) -> str:
     elif findings.harmless(report):
         said += " Small weights do little *as long as the inputs that they multiply are of similar size*."
     else:
-        said += " The loss of accuracy is now larger than its interval: this much is not free."
+        what = "rise of the perplexity" if report.score.correct is None else "loss of accuracy"
+        said += f" The {what} is now larger than its interval: this much is not free."
     return (
         f"{said}\n\n"
         "**Often said:** weight magnitudes follow a Laplacian. **What holds:** the signed weights are bell-shaped "

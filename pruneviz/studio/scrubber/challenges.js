@@ -60,9 +60,9 @@ function findCliff(view) {
   const { panel } = view
   if (!panel.cliff && !panel.complete) return tell(view, "The curve is still being measured: where it falls is not known yet.")
   if (!panel.cliff) return tell(view, `This curve has no cliff: ${panel.metric} never ${worsens(panel)} steeply between two neighbouring settings.`)
-  const { start, end, points: lost } = panel.cliff
+  const { start, end, points: lost, times } = panel.cliff
   view.go(start, `Here is the edge. At ${percent(start)} removed ${panel.metric} is ${metricText(panel, accuracyAt(panel, start))}; at ${percent(end)} ` +
-    `it is ${metricText(panel, accuracyAt(panel, end))}: ${points(lost)} gone over the next ${points(end - start)} of ${panel.measure}.`)
+    `it is ${metricText(panel, accuracyAt(panel, end))}: ${times ? `${steep(panel.cliff)} as much` : `${points(lost)} gone`} over the next ${points(end - start)} of ${panel.measure}.`)
 }
 
 /** The half that chooses picks the setting; the other half, which had no say, reports what it costs. */

@@ -97,12 +97,15 @@ function decadesOf(low, high) {
 function curveWords(panel) {
   const { percent: at, accuracy } = panel.curve
   const last = accuracy.length - 1
-  const fall = panel.cliff ? `, falling ${points(panel.cliff.points)} between ${at_(panel.cliff)}` : ""
+  const fall = panel.cliff ? `, ${panel.cliff.times ? "rising" : "falling"} ${steep(panel.cliff)} between ${at_(panel.cliff)}` : ""
   const few = panel.curve.n ? panel.curve.n.filter((n) => n < panel.n).length : 0
   const rough = few ? `; ${few} of ${at.length} points are of fewer samples so far` : ""
-  return `${panel.title}: ${panel.metric} on ${panel.n} held-out samples against the percent of the ${panel.noun} removed, from ` +
+  return `${panel.title}: ${panel.metric} on ${panel.n} held-out ${panel.samples} against the percent of the ${panel.noun} removed, from ` +
     `${metricText(panel, accuracy[0])} at ${at[0]} percent to ${metricText(panel, accuracy[last])} at ${at[last]} percent${fall}${rough}`
 }
+
+/** How steep a cliff is: points of accuracy, or how many times the perplexity before it. */
+const steep = (cliff) => (cliff.times ? `${Number(cliff.times.toPrecision(2))} times` : points(cliff.points))
 
 const at_ = (cliff) => `${short(cliff.start)} and ${short(cliff.end)}${GAP}%`
 
@@ -180,7 +183,7 @@ function drawChance(series) {
 function labelsOf(panel, plot, series) {
   const labels = []
   if (panel.cliff) {
-    const words = [`the cliff: −${points(panel.cliff.points)}`, `between ${at_(panel.cliff)}`]
+    const words = [`the cliff: ${panel.cliff.times ? "" : "−"}${steep(panel.cliff)}`, `between ${at_(panel.cliff)}`]
     const [from, to] = [plot.x(panel.cliff.start), plot.x(panel.cliff.end)]
     const middle = (plot.top + plot.bottom) / 2
     labels.push({
@@ -231,7 +234,7 @@ function axesOf(panel, plot, hero) {
   const [wide, narrow] = [`${panel.measure}: % of the ${panel.noun} removed`, `${panel.measure}, % of the ${panel.noun}`]
   const hint = hero && plot.width > 620 ? "  ·  drag, or ← → 1%, with Shift 10%" : ""
   nodes.push(
-    svg("text", { class: "pv-axis", x: 0, y: 12, "text-anchor": "start" }, `${panel.metric} on ${whole.format(panel.n)} held-out samples${panel.share ? ", %" : ""}`),
+    svg("text", { class: "pv-axis", x: 0, y: 12, "text-anchor": "start" }, `${panel.metric} on ${whole.format(panel.n)} held-out ${panel.samples}${panel.share ? ", %" : ""}`),
     svg("text", { class: "pv-axis", x: (plot.left + plot.right) / 2, y: plot.bottom + 50, "text-anchor": "middle" },
       svg("tspan", { class: "pv-strong" }, plot.narrow ? narrow : wide), svg("tspan", {}, hint)),
   )

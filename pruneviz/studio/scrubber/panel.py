@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -38,11 +38,12 @@ class Halves:
 
 @dataclass(frozen=True, slots=True)
 class Cliff:
-    """Where accuracy falls: `points` are lost between `start` and `end` percent."""
+    """Where accuracy falls: `points` are lost between `start` and `end` percent. A perplexity is `times` as high there."""
 
     start: float
     end: float
     points: float
+    times: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,7 @@ class Panel:
     histogram: Histogram | None = None
     layers: tuple[Layer, ...] = ()
     measure: str = "sparsity"
+    samples: str = "samples"
     fact: str = "squared weight"
     fact_words: str = "of Σw² removed"
     macs: Sequence[float] | None = None
@@ -186,7 +188,7 @@ def payload(panel: Panel) -> dict[str, object]:
         "halves": _halves(panel.halves),
         "baseline": _line(panel.baseline),
         "tuned": _line(panel.tuned),
-        "cliff": panel.cliff and {"start": panel.cliff.start, "end": panel.cliff.end, "points": panel.cliff.points},
+        "cliff": panel.cliff and asdict(panel.cliff),
         "exact": _exact(panel.exact),
         "trail": [[_round(ghost.percent, 6), _round(ghost.accuracy, 3)] for ghost in panel.trail[-12:]],
         "pin": _pin(panel.pin),
@@ -198,6 +200,7 @@ def payload(panel: Panel) -> dict[str, object]:
         "macs": None if panel.macs is None else _floats(panel.macs, 6),
         "complete": bool(panel.complete),
         "metric": panel.metric,
+        "samples": panel.samples,
         "share": bool(panel.share),
     }
 

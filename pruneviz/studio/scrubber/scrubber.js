@@ -319,7 +319,7 @@ function showTable(view) {
   const rows = Array.from({ length: 11 }, (_, k) => el("tr", {}, el("th", { scope: "row" }, percent(10 * k)),
     ...lines.map((line) => el("td", {}, cell(line, 10 * k)))))
   const names = [`${panel.noun} removed`, ...lines.map((line, i) => line.name || heads.filter(Boolean)[i])]
-  const grid = el("table", {}, el("caption", {}, `${panel.metric} on ${whole.format(panel.n)} held-out samples, with its 95${GAP}% interval`),
+  const grid = el("table", {}, el("caption", {}, `${panel.metric} on ${whole.format(panel.n)} held-out ${panel.samples}, with its 95${GAP}% interval`),
     el("thead", {}, el("tr", {}, ...names.map((name) => el("th", { scope: "col" }, name)))), el("tbody", {}, ...rows))
   const box = el("div", { class: "pv-scroll", tabindex: 0, role: "region", "aria-label": `${panel.metric} against sparsity as a table` }, grid)
   table.hidden = view.guessing
