@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from pruneviz.engine.subject import Subject
 
 
+SAMPLES = 1024
+"""At most so many are looked at: a matrix learns nothing from more."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes beside a Recipe."""
     said = "what becomes of the survivors: keep, sparsegpt, least_squares, swaps, …; sparsegpt if nothing is said"
@@ -47,8 +51,10 @@ def recipe(found: Recipe, chosen: argparse.Namespace) -> Recipe:
 def _check(chosen: argparse.Namespace) -> None:
     if bool(chosen.n) != bool(chosen.m):
         raise ValueError(f"--n {chosen.n} and --m {chosen.m} make a pattern together: give both, such as --n 2 --m 4")
-    if not 1 <= chosen.samples <= 65_536:
-        raise ValueError(f"--samples {chosen.samples} is out of range: give a number from 1 to 65536")
+    if chosen.m and not 1 <= chosen.n < chosen.m:
+        raise ValueError(f"--n {chosen.n} of --m {chosen.m} is no pattern: give 1 ≤ N < M, such as --n 2 --m 4")
+    if not 1 <= chosen.samples <= SAMPLES:
+        raise ValueError(f"--samples {chosen.samples} is out of range: give a number from 1 to {SAMPLES}")
 
 
 def perform(subject: Subject, found: Recipe, chosen: argparse.Namespace) -> dict[str, Any]:
@@ -75,7 +81,9 @@ def perform(subject: Subject, found: Recipe, chosen: argparse.Namespace) -> dict
     network.cpu()
     return _answer(subject, found, work, done, (dense, exam(subject, network, judges))) | {
         "seconds": seconds,
-        "export": write(subject, network, chosen.out, convert=not chosen.no_onnx) if chosen.out else None,
+        "export": write(_named(subject, found, chosen), network, chosen.out, convert=not chosen.no_onnx)
+        if chosen.out
+        else None,
     }
 
 
@@ -86,6 +94,11 @@ def stream(chosen: argparse.Namespace) -> dict[str, Any]:
     from pruneviz.engine.reconstruct import streamed, walk
 
     _check(chosen)
+    if chosen.spare or chosen.own or chosen.recipe or chosen.granularity != "weight" and ":" not in chosen.granularity:
+        raise ValueError(
+            "--stream takes as much of every matrix in the blocks, single weights or N of every M: leave --spare, --own, "
+            "--recipe and other granularities out"
+        )
     if chosen.calibration in (None, "training", "held-out") or not chosen.out:
         raise ValueError("--stream takes a text with --calibration FILE, and writes a new folder: give it with --out DIR")
     if chosen.scope not in ("row", "layer"):
@@ -157,6 +170,13 @@ def _answer(
         "matrices": [_matrix(one) for one in done],
         "notes": [note for note in (oneshot.left_whole(work),) if note],
     }
+
+
+def _named(subject: Subject, found: Recipe, chosen: argparse.Namespace) -> Subject:
+    """The subject under a title that says what was done to it: an export carries it, and no other word of it."""
+    method, share = found.course.method, found.granularity if ":" in found.granularity else f"{100 * found.amount:g}%"
+    way = method if method.startswith("sparsegpt") else f"{found.criterion}, {method}"
+    return replace(subject, title=f"{subject.title}, one shot ({way}, {share}, {chosen.calibration or found.calibration})")
 
 
 def write(subject: Subject, network: nn.Module, out: str | Path, *, convert: bool = True) -> dict[str, Any]:

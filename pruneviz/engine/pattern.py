@@ -125,11 +125,11 @@ def highest(scores: np.ndarray, axis: int, n: int, m: int) -> np.ndarray:
     kept = np.empty(groups.shape, dtype=bool)
     for start in range(0, len(groups), ROWS):
         part = np.ascontiguousarray(groups[start : start + ROWS].T)
-        kept[start : start + ROWS] = (_places(np.where(np.isnan(part), -np.inf, part)) >= m - n).T
+        kept[start : start + ROWS] = (places(np.where(np.isnan(part), -np.inf, part)) >= m - n).T
     return np.moveaxis(kept.reshape(last.shape), -1, axis)
 
 
-def _places(columns: np.ndarray) -> np.ndarray:
+def places(columns: np.ndarray) -> np.ndarray:
     """The place of each of columns [M, G] among the M of its group, from 0, of equal ones the earlier first.
 
     Every pair is compared, of all groups at once: for so few that is much faster than sorting them.

@@ -136,8 +136,8 @@ def inputs_axis(layer: Layer) -> int:
 @dataclass(frozen=True, slots=True, eq=False)
 class Origin:
     """Where a subject came from, as plain data: its card, the folder that the card's paths start from, what was removed
-    from its architecture before its weights were filled in, oldest first, what there is to say about how it was read, and what
-    every Report of it has to say (`caveats`)."""
+    from its architecture before its weights were filled in, oldest first, what there is to say about how it was read, and
+    what every Report of it has to say (`caveats`)."""
 
     card: Mapping[str, Any]
     folder: str

@@ -65,7 +65,7 @@ def look(subject: Subject, recipe: Recipe, layer: str) -> Closeup:
         rows(inputs),
         tuple(_line(weight, gram, *pair, recipe.seed) for pair in LINES),
         sweep(Problem(weight, gram, amount, pattern if fits else None)),
-        (gram.factor.square().sum(0)).numpy().astype(np.float32),
+        gram.inverse_diagonal.numpy().astype(np.float32),
         gram.norms.numpy().astype(np.float32),
         time.perf_counter() - started,
     )

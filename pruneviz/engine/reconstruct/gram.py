@@ -18,6 +18,9 @@ BAND = 256
 """Rows of H that are summed at once, up to the diagonal: nearly half of the work is saved."""
 
 
+BROKEN = "the inputs of a matrix are not all finite numbers, so nothing can be fitted to them: repair the weights before it"
+
+
 class Gram:
     """H of one input, [I, I] float32 or float64. `add` takes inputs; what is derived is computed once, when it is asked."""
 
@@ -45,7 +48,7 @@ class Gram:
         for start, stop in self._bands():
             found[:start, start:stop] = found[start:stop, :start].T
         if not torch.isfinite(found).all():
-            raise ValueError("the inputs of this matrix are not all finite, so its weights cannot be fitted to them")
+            raise ValueError(BROKEN)
         return found
 
     @cached_property
@@ -68,6 +71,11 @@ class Gram:
         found = self.seen.to(dtype or self.seen.dtype, copy=True)
         found.diagonal().add_(self.damping)
         return found
+
+    @property
+    def inverse_diagonal(self) -> Tensor:
+        """The diagonal of (H + λI)⁻¹, [I]. The factor stands on 1 + λ for inputs that were always zero; here it is λ."""
+        return torch.where(self.dead, 1 / self.damping, self.factor.square().sum(0))
 
     @cached_property
     def factor(self) -> Tensor:
@@ -105,6 +113,8 @@ class Norms:
 
     @property
     def norms(self) -> Tensor:
+        if not torch.isfinite(self._sum).all():
+            raise ValueError(BROKEN)
         return self._sum.sqrt().float()
 
 

@@ -11,10 +11,10 @@ from torch import nn
 
 from pruneviz.engine import criterion as criteria
 from pruneviz.engine import device, granularity, reconstruct
-from pruneviz.engine.batches import Inputs, at, split
+from pruneviz.engine.batches import Inputs, at, rows, split
 from pruneviz.engine.fitting import check, refuse_nonfinite
 from pruneviz.engine.pattern import fits
-from pruneviz.engine.reconstruct import walk
+from pruneviz.engine.reconstruct import chain, walk
 from pruneviz.engine.reconstruct.problem import Solved
 from pruneviz.engine.reconstruct.seats import Seat, seat
 from pruneviz.engine.splits import Split
@@ -25,11 +25,14 @@ from pruneviz.recipe import Recipe
 
 BY_ROWS = ("row", "owl")
 """Under these scopes the rows of a matrix give equally; under others all its weights compete."""
+EVEN = ("layer", "row")
+"""Under these every matrix gives the same share."""
 WHOLE = "is outside of the blocks, which are all that one shot goes through"
 UNFIT = "has no whole groups of {} inputs"
 WINDOWS, SAMPLES = 8, 64
 """Windows of text, or other samples, that a block is run on at a time."""
 MOST = 1024
+"""Samples that a walk looks at, at most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,6 +72,10 @@ def prepare(
             "units go on the slider"
         )
     check(subject, recipe)
+    if pattern is not None and recipe.scope not in (*EVEN, Recipe().scope):
+        raise ValueError(
+            f"{recipe.granularity} takes as much of every matrix, so there is nothing to share by {recipe.scope}: choose row"
+        )
     if recipe.nonfinite == "refuse":
         refuse_nonfinite(subject)
     inputs = calibration(subject, recipe, data)
@@ -76,9 +83,9 @@ def prepare(
     parts = split(inputs, WINDOWS if isinstance(subject.held_out, Windows) else SAMPLES)
     batches = tuple(device.batch(one, where) for one in parts)
     inside, whole = _inside(subject, recipe, network, at(batches[0], slice(0, 1)))
-    shares = _shares(subject, recipe, [one.name for one in inside])
+    shares = _shares(subject, recipe, [one.name for one in inside], data)
     plan = walk.Plan(chosen, method, shares, pattern, recipe.scope in BY_ROWS, recipe.seed, weighed)
-    return Work(network, inside, batches, plan, sum(map(walk.rows, batches)), tuple(whole))
+    return Work(network, inside, batches, plan, sum(map(rows, batches)), tuple(whole))
 
 
 def matrices(subject: Subject, recipe: Recipe) -> int:
@@ -107,8 +114,8 @@ def _inside(subject: Subject, recipe: Recipe, network: nn.Module, look: Inputs) 
     pattern = granularity.pattern(recipe.granularity)
     found = {layer.name: seat(network, layer.name) for layer in subject.layers}
     seats = tuple(one for one in found.values() if isinstance(one, Seat))
-    chain = walk.blocks(network, look, seats) if seats else ()
-    inside = tuple(one for one in seats if not chain or one.name.startswith(tuple(f"{name}." for name in chain)))
+    listed = chain.blocks(network, look, seats) if seats else ()
+    inside = tuple(one for one in seats if not listed or one.name.startswith(tuple(f"{name}." for name in listed)))
     whole = [(name, one) for name, one in found.items() if isinstance(one, str)]
     whole += [(one.name, WHOLE) for one in seats if one not in inside]
     if pattern is not None:
@@ -165,14 +172,16 @@ class _Some:
         return self.samples.inputs(self.places[index])
 
 
-def _shares(subject: Subject, recipe: Recipe, names: list[str]) -> dict[str, float]:
+def _shares(subject: Subject, recipe: Recipe, names: list[str], data: Windows | None) -> dict[str, float]:
     """Which fraction of each matrix goes: the same of all, or what the scope's competition in the dense network takes."""
     own = recipe.own_amounts()
-    if recipe.granularity != "weight" or recipe.scope in ("layer", "row"):
+    if recipe.granularity != "weight" or recipe.scope in EVEN:
         shares = {name: own.get(name, recipe.amount) for name in names}
     else:
         held = tuple(layer.name for layer in subject.layers if layer.name not in names and layer.name not in own)
         here = replace(recipe, spared=(*recipe.spared, *held))
+        if data is not None:  # what looks at data looks at these, and at no held-out sample
+            subject, here = replace(subject, training=data), replace(here, calibration="training")
         counts = stand(subject, here).ranking.counts(here.amount, here.own_amounts())
         sizes = {layer.name: layer.size for layer in subject.layers}
         shares = {

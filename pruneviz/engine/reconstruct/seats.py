@@ -24,6 +24,14 @@ class Seat:
     module: nn.Module
     others: tuple[nn.Module, ...] = ()
 
+    @property
+    def reads(self) -> tuple:
+        """How it reads its inputs: of two that read one tensor alike, the rows are the same."""
+        if not isinstance(self.module, _ConvNd):
+            return ()
+        one = self.module
+        return (one.kernel_size, one.stride, tuple(one._reversed_padding_repeated_twice), one.dilation, one.padding_mode)
+
     def matrix(self) -> Tensor:
         """The weight as [O, I] float32, a view where it can be one."""
         weight = self.module.weight.detach()

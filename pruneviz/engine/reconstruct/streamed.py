@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from pruneviz.engine import device
-from pruneviz.engine.reconstruct import walk
+from pruneviz.engine.reconstruct import chain, walk
 from pruneviz.engine.reconstruct.seats import Seat, seat
 from pruneviz.engine.sources import encoder, files
 from pruneviz.engine.sources.gate import LOCAL, SubjectError, brief
@@ -57,26 +57,26 @@ def prune(source: Path, target: Path, text: Text, share: Share, plan: walk.Plan,
     stored = _Stored(source)
     network = _empty(source)
     stored.check(network)
-    chain = _chain(network)
-    inside = {name: [key for key in stored.names if key.startswith(f"{name}.")] for name in chain}
+    names = _chain(network)
+    inside = {name: [key for key in stored.names if key.startswith(f"{name}.")] for name in names}
     outside = [key for key in stored.names if not any(key in keys for keys in inside.values())]
     _fill(network, stored.tensors(outside))
-    _constants(network, chain)
+    _constants(network, names)
     target.mkdir(parents=True, exist_ok=True)
-    shards = _Shards(target, len(chain) + 1)
+    shards = _Shards(target, len(names) + 1)
     shards.write({key: _tensor(network, key) for key in outside})
-    seats = {name: _seats(network, name, share) for name in chain}
+    seats = {name: _seats(network, name, share) for name in names}
     shares = {one.name: share.amount for many in seats.values() for one in many}
     told = walk.Count(len(shares))
     plan = replace(plan, shares=shares, pattern=share.pattern)
-    calls = [_there(call, device.ready(where)) for call in walk.caught(network, chain[0], batches)]
-    for name in chain:
+    calls = [_there(call, device.ready(where)) for call in chain.caught(network, names[0], batches)]
+    for name in names:
         block = network.get_submodule(name)
         _fill(network, stored.tensors(inside[name]))
         _constants(network, (), block)
         block.to(device.ready(where))
-        yield from walk.stage(seats[name], plan, told, lambda watch, block=block: walk.through(block, calls, watch))
-        walk.through(block, calls, None, onward=True)
+        yield from walk.stage(seats[name], plan, told, lambda watch, block=block: chain.through(block, calls, watch))
+        chain.through(block, calls, None, onward=True)
         shards.write({key: _tensor(network, key) for key in inside[name]})
         block.to(device="meta")
     shards.close()
@@ -176,6 +176,9 @@ def _chain(network: nn.Module) -> tuple[str, ...]:
     ]
     if not lists:
         raise SubjectError("this model has no list of equal blocks to stream: leave --stream out")
+    kinds = set(getattr(network.config, "layer_types", None) or ())
+    if len(kinds) > 1:
+        raise SubjectError(f"this model's blocks attend in different ways ({', '.join(sorted(kinds))}): leave --stream out")
     _, above, module = max(lists, key=lambda one: (one[0], -len(one[1])))
     return tuple(f"{above}.{at}" for at in range(len(module)))
 
@@ -199,6 +202,8 @@ def _seats(network: nn.Module, block: str, share: Share) -> list[Seat]:
 def _fill(network: nn.Module, tensors: dict[str, Tensor]) -> None:
     """Puts numbers in the places of these names; what is tied to them follows."""
     for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise SubjectError(f"{name} has numbers that are NaN or infinite, which have no rank: repair the file")
         owner, _, key = name.rpartition(".")
         module = network.get_submodule(owner)
         if key in module._parameters:
@@ -227,7 +232,7 @@ def _constants(network: nn.Module, blocks: Sequence[str], only: nn.Module | None
                     module._buffers[key] = made._buffers[key]
 
 
-def _there(call: walk.Call, where: torch.device) -> walk.Call:
+def _there(call: chain.Call, where: torch.device) -> chain.Call:
     """A call with all that is given on the device."""
 
     def moved(one: object) -> object:
@@ -236,7 +241,7 @@ def _there(call: walk.Call, where: torch.device) -> walk.Call:
         return one.to(where) if isinstance(one, Tensor) else one
 
     kwargs = {key: moved(one) for key, one in call.kwargs.items()}
-    return walk.Call(call.samples, moved(call.args), kwargs, call.mine.to(where))
+    return chain.Call(call.samples, moved(call.args), kwargs, call.mine.to(where))
 
 
 def _tensor(network: nn.Module, name: str) -> Tensor:

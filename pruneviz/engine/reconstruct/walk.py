@@ -15,15 +15,15 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.engine.batches import Inputs, rows
-from pruneviz.engine.batches import at as some
 from pruneviz.engine.criterion import Criterion, Evidence
 from pruneviz.engine.reconstruct import Method
+from pruneviz.engine.reconstruct.chain import blocks, caught, through
 from pruneviz.engine.reconstruct.choosing import stays
 from pruneviz.engine.reconstruct.gram import Gram, Norms
 from pruneviz.engine.reconstruct.problem import Problem, Solved, error
 from pruneviz.engine.reconstruct.seats import Seat
 from pruneviz.engine.reconstruct.watching import Watch
-from pruneviz.engine.structure.calls import main, run
+from pruneviz.engine.structure.calls import run
 
 Look = Callable[[Watch], None]
 """Runs what is watched on all batches."""
@@ -104,68 +104,6 @@ class Count:
     at: int = 0
 
 
-@dataclass(slots=True, eq=False)
-class Call:
-    """What a block is called with for one batch; `mine` is the tensor that is handed on from block to block."""
-
-    samples: int
-    args: tuple
-    kwargs: dict
-    mine: Tensor
-
-    def run(self, block: nn.Module) -> Tensor:
-        """What the block hands on."""
-        args = tuple(self.mine if one is MINE else one for one in self.args)
-        kwargs = {key: self.mine if one is MINE else one for key, one in self.kwargs.items()}
-        with torch.no_grad():
-            return main(block(*args, **kwargs))
-
-
-MINE = object()
-"""Stands in a call's arguments for the tensor that is handed on."""
-
-
-class _Stop(Exception):
-    """The first block was reached: what comes after it is not run."""
-
-
-def caught(network: nn.Module, first: str, batches: Sequence[Inputs]) -> list[Call]:
-    """What the first block is called with for each batch; nothing after it runs. What is equal in all is kept once."""
-    found: list[Call] = []
-
-    def catch(_module: nn.Module, args: tuple, kwargs: dict) -> None:
-        mine = next(one for one in (*args, *kwargs.values()) if isinstance(one, Tensor))
-        args = tuple(_fresh("", MINE if one is mine else one) for one in args)
-        kwargs = {key: _fresh(key, MINE if one is mine else one) for key, one in kwargs.items()}
-        if found:
-            args = tuple(_shared(one, other) for one, other in zip(args, found[0].args, strict=True))
-            kwargs = {key: _shared(one, found[0].kwargs.get(key)) for key, one in kwargs.items()}
-        found.append(Call(0, args, kwargs, mine))
-        raise _Stop
-
-    hook = network.get_submodule(first).register_forward_pre_hook(catch, with_kwargs=True)
-    try:
-        for batch in batches:
-            try:
-                with torch.no_grad():
-                    run(network, batch)
-            except _Stop:
-                found[-1].samples = rows(batch)
-    finally:
-        hook.remove()
-    return found
-
-
-def through(block: nn.Module, calls: Sequence[Call], watch: Watch | None, *, onward: bool = False) -> None:
-    """Runs a block on all batches, watched, or handing on what it gives."""
-    for call in calls:
-        if onward:
-            call.mine = call.run(block)
-        elif watch is not None:
-            with watch.batch(call.samples):
-                call.run(block)
-
-
 def _over(network: nn.Module, batches: Sequence[Inputs], watch: Watch) -> None:
     for batch in batches:
         with watch.batch(rows(batch)), torch.no_grad():
@@ -208,6 +146,8 @@ def _one(seat: Seat, watch: Watch, plan: Plan, told: Count) -> tuple[Done, Solve
 def solve(seat: Seat, seen: Gram | Norms, plan: Plan) -> tuple[Solved, tuple[float, ...]]:
     """One matrix: what stays of it and what the survivors are, and its two errors."""
     weight = seat.matrix()
+    whole = torch.isfinite(weight)
+    weight = weight if whole.all() else torch.where(whole, weight, 0.0)  # what is broken is as good as gone: it goes first
     amount, pattern = plan.shares[seat.name], plan.pattern
     if pattern is not None and weight.shape[1] % pattern[1]:
         raise ValueError(
@@ -221,62 +161,9 @@ def solve(seat: Seat, seen: Gram | Norms, plan: Plan) -> tuple[Solved, tuple[flo
         kept = stays(torch.where(weight == 0, -torch.inf, scores), amount, pattern, rows=plan.rows)
     problem = Problem(weight, seen if isinstance(seen, Gram) else None, amount, pattern, kept)
     solved = plan.method.solve(problem)
+    if not whole.all():
+        solved = Solved(torch.where(whole, solved.weight, 0.0), solved.kept & whole)
     if not plan.weighed:
         return solved, ()
     plain = torch.where(solved.kept, weight, torch.zeros((), device=weight.device))
     return solved, (error(problem, solved.weight), error(problem, plain))
-
-
-def blocks(network: nn.Module, inputs: Inputs, seats: Sequence[Seat]) -> tuple[str, ...]:
-    """The chain of blocks that hold most of the matrices: each is called once, in order, and given the very tensor that the
-    one before it gave. Empty where there is no such chain."""
-    best: tuple[str, ...] = ()
-    most = 0
-    for above, module in network.named_modules():
-        if not isinstance(module, nn.ModuleList | nn.Sequential) or len(module) < 2:
-            continue
-        names = tuple(f"{above}.{at}" if above else at for at, _ in module.named_children())
-        holds = sum(any(seat.name.startswith(f"{name}.") for name in names) for seat in seats)
-        if holds > most and len(seats) < 2 * holds and handed_on(network, names, inputs):
-            best, most = names, holds
-    return best
-
-
-def handed_on(network: nn.Module, names: Sequence[str], inputs: Inputs) -> bool:
-    """Whether these modules are called once each, in this order, each with the tensor that the one before gave."""
-    seen: list[tuple[str, Tensor | None, Tensor | None]] = []
-    hooks = []
-    for name in names:
-
-        def note(_module: nn.Module, args: tuple, kwargs: dict, output: object, name: str = name) -> None:
-            mine = next((one for one in (*args, *kwargs.values()) if isinstance(one, Tensor)), None)
-            seen.append((name, mine, main(output)))
-
-        hooks.append(network.get_submodule(name).register_forward_hook(note, with_kwargs=True))
-    try:
-        with torch.no_grad():
-            run(network, some(inputs, slice(0, 1)))
-    finally:
-        for hook in hooks:
-            hook.remove()
-    if [name for name, _, _ in seen] != list(names):
-        return False
-    pairs = zip(seen, seen[1:], strict=False)
-    return all(gave is not None and gave is given for (_, _, gave), (_, given, _) in pairs)
-
-
-def _fresh(key: str, value: object) -> object:
-    """What can be given again: a cache of keys and values would remember that somebody was here before."""
-    if key == "use_cache":
-        return False
-    keeps = hasattr(value, "update") and not isinstance(value, Tensor | dict | nn.Module)
-    return None if keeps else value
-
-
-def _shared(one: object, other: object) -> object:
-    """The other, where both are the same numbers: a mask or a table of angles is kept once for all batches."""
-    if isinstance(one, Tensor) and isinstance(other, Tensor) and one.shape == other.shape and one.dtype == other.dtype:
-        return other if torch.equal(one, other) else one
-    if isinstance(one, tuple) and isinstance(other, tuple) and len(one) == len(other):
-        return tuple(_shared(a, b) for a, b in zip(one, other, strict=True))
-    return one

@@ -18,7 +18,7 @@ class Watch:
         self._seats, self._whole = seats, whole
         self._found: dict[str, Gram | Norms] = {}
         self._leads: dict[int, str] = {}
-        self._passed: dict[tuple[int, type], tuple[Tensor, Gram | Norms]] = {}
+        self._passed: dict[tuple, tuple[Tensor, Gram | Norms]] = {}
         self._samples = 0
 
     @contextmanager
@@ -46,7 +46,8 @@ class Watch:
     def _hook(self, seat: Seat):
         def look(_module: nn.Module, plain: tuple, named: dict) -> None:
             inputs = next(one for one in (*plain, *named.values()) if isinstance(one, Tensor))
-            place = (id(inputs), type(seat.module))  # the tensor is kept below, so nobody else can have its place
+            # The tensor is kept below, so nobody else can have its place; what wrote to it since has changed its version.
+            place = (id(inputs), _version(inputs), seat.reads)
             shared = self._passed.get(place, (None, None))[1]
             mine = self._found.get(seat.name, None if seat.others else shared)
             if mine is not None and mine is shared:
@@ -68,3 +69,7 @@ class Watch:
 
     def _made(self, rows: Tensor) -> Gram | Norms:
         return (Gram if self._whole else Norms)(rows.shape[1], device=rows.device)
+
+
+def _version(inputs: Tensor) -> int:
+    return -1 if inputs.is_inference() else inputs._version

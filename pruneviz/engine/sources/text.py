@@ -50,7 +50,20 @@ def other(subject: Subject, path: Path, limits: Limits = LOCAL) -> Windows:
         )
     words, _ = _words(Path(folder) / table["tokenizer"], limits)
     how = {key: one for key, one in table.items() if key != "windows"}
-    return _windows(path.expanduser(), words, {"context": subject.held_out.stored.shape[1] + 1} | how, limits)[0]
+    found, _ = _windows(path.expanduser(), words, {"context": subject.held_out.stored.shape[1] + 1} | how, limits)
+    held = {tuple(one) for one in subject.held_out.stored.tolist()}
+    if any(tuple(one) in held for one in _as_wide(found.stored, subject.held_out.stored.shape[1]).tolist()):
+        raise SubjectError(
+            f"{files.shown(path)} has windows of the held-out text, which is to judge: give a text that the model is not "
+            "measured on",
+            "training",
+        )
+    return found
+
+
+def _as_wide(stored: torch.Tensor, width: int) -> torch.Tensor:
+    """Rows of tokens, padded or cut to so many: as those that they are compared with are padded."""
+    return torch.nn.functional.pad(stored, (0, max(0, width - stored.shape[1])))[:, :width]
 
 
 def words_of(path: Path, limits: Limits = LOCAL) -> Tokenizer | Encoder:

@@ -43,7 +43,7 @@ def drawn(
 
 @st.composite
 def problems(draw, pattern: bool | None = None, told: bool = True) -> Problem:
-    """A problem in float64: any shape, fewer inputs than columns or more, with a support (or none), with a pattern or none."""
+    """A problem in float64: any shape, fewer inputs than columns or more, with a support or none, a pattern or none."""
     seed, rows = draw(st.integers(0, 10_000)), draw(st.integers(1, 4))
     shape = draw(st.sampled_from([(1, 2), (2, 4), (1, 4), (3, 4), (4, 8)]))
     with_pattern = draw(st.booleans()) if pattern is None else pattern

@@ -13,8 +13,8 @@ from tests.engine.reconstruct.problems import drawn, problems, row_error
 
 
 def test_two_weights_by_hand():
-    """w = (3, 1), H = (2 1; 1 2), λ = 0.02: without the first, e = (−3, 0) and E = ½ · 9 · 2.02; without both ½ · (18.18 + 2 · 3
-    + 2.02)."""
+    """w = (3, 1), H = (2 1; 1 2), λ = 0.02: without the first, e = (−3, 0) and E = ½ · 9 · 2.02; without both
+    ½ · (18.18 + 2 · 3 + 2.02)."""
     gram = Gram(2, dtype=torch.float64)
     gram.add(torch.linalg.cholesky(torch.tensor([[2.0, 1.0], [1.0, 2.0]], dtype=torch.float64)).T, 2)
     problem = Problem(torch.tensor([[3.0, 1.0]]), gram, 0.5)

@@ -1,8 +1,7 @@
-"""A walk through a network: what each matrix is fitted to, that it can be gone on with, and that it leaves nothing behind."""
+"""A walk through a network: what each matrix is fitted to, that it can be gone on with and leaves nothing behind."""
 
 from __future__ import annotations
 
-import copy
 import math
 from dataclasses import replace
 
@@ -12,6 +11,7 @@ from torch import nn
 
 from pruneviz.engine.criterion import find as criterion
 from pruneviz.engine.reconstruct import find, shelf, walk
+from pruneviz.engine.reconstruct.chain import blocks
 from pruneviz.engine.reconstruct.gram import Gram
 from pruneviz.engine.reconstruct.problem import Problem, Solved, error
 from pruneviz.engine.reconstruct.watching import Watch
@@ -144,8 +144,8 @@ def test_only_norms_are_gathered_where_no_more_is_asked_for():
 def test_without_a_chain_all_see_the_dense_network():
     """The first block sees the same either way; the second sees what the dense first gives, and so comes out otherwise."""
     one, other = chain(), chain(Broken)
-    assert walk.blocks(one, batches()[0], seats_of(one)) == ("blocks.0", "blocks.1", "blocks.2")
-    assert walk.blocks(other, batches()[0], seats_of(other)) == ()
+    assert blocks(one, batches()[0], seats_of(one)) == ("blocks.0", "blocks.1", "blocks.2")
+    assert blocks(other, batches()[0], seats_of(other)) == ()
     walked(one, plan(one)), walked(other, plan(other))
     for name in (seat.name for seat in seats_of(one)):
         alike = torch.allclose(one.get_parameter(name), other.get_parameter(name), rtol=1e-5, atol=1e-6)

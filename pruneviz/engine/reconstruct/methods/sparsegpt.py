@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from pruneviz.engine.criterion import Paper
+from pruneviz.engine.pattern import places
 from pruneviz.engine.reconstruct.choosing import at_place
 from pruneviz.engine.reconstruct.problem import Problem, Solved, going
 
@@ -70,8 +71,12 @@ def _group(problem: Problem, factor: Tensor, moving: Tensor, kept: Tensor, colum
     """Chooses which of the next M columns go, row by row; of equals the first."""
     stay, of = problem.pattern
     scores = (moving[column : column + of] / factor.diagonal()[column : column + of, None]).square_()
-    order = torch.sort(scores, dim=0, stable=True).indices[: of - stay]
-    kept[column : column + of].scatter_(0, order, False)
+    scores[problem.gram.dead[column : column + of]] = 0
+    if scores.device.type == "cpu":
+        kept[column : column + of] = torch.from_numpy(places(scores.numpy()) >= of - stay)
+    else:
+        order = torch.sort(scores, dim=0, stable=True).indices[: of - stay]
+        kept[column : column + of].scatter_(0, order, False)
 
 
 def lowest(scores: Tensor, many: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""The exact fit of the survivors: by hand, by torch's solver, by the condition that an optimum obeys, both ways of solving."""
+"""The exact fit of the survivors: by hand, by torch's solver, by what an optimum obeys, both ways of solving."""
 
 from __future__ import annotations
 

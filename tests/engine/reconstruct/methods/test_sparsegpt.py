@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from pruneviz.engine.reconstruct import find
+from pruneviz.engine.reconstruct.gram import Gram
 from pruneviz.engine.reconstruct.methods import sparsegpt
 from pruneviz.engine.reconstruct.problem import Problem, going, row_errors
 from tests.engine.reconstruct.problems import drawn, gram_of, identity, problems
@@ -50,8 +51,8 @@ def printed(problem: Problem, block: int) -> tuple[Tensor, Tensor]:
 
 @pytest.mark.parametrize("amount", [0.0, 0.5, 1.0])
 def test_two_weights_by_hand(amount):
-    """w = (1, 4), H + λI = (2.02 1; 1 2.02). Half of it: the first goes, and the second makes up for it by H₂₁/H₂₂ · 1, which
-    is the exact fit, as nothing was passed before."""
+    """w = (1, 4), H + λI = (2.02 1; 1 2.02). Half of it: the first goes, and the second makes up for it by H₂₁/H₂₂ · 1,
+    which is the exact fit, as nothing was passed before."""
     gram = gram_of(torch.tensor([[2.0, 1.0], [1.0, 2.0]], dtype=torch.float64))
     found = METHOD.solve(Problem(torch.tensor([[1.0, 4.0]], dtype=torch.float64), gram, amount))
     wanted = {0.0: [1, 4], 0.5: [0, 4 + 1 / 2.02], 1.0: [0, 0]}[amount]
@@ -147,3 +148,15 @@ def test_it_is_better_than_no_update_where_inputs_lean_on_each_other():
     found = METHOD.solve(problem)
     unmoved = torch.where(found.kept, weight, 0.0)
     assert float(row_errors(problem, found.weight).sum()) < 0.7 * float(row_errors(problem, unmoved).sum())
+
+
+def test_inputs_that_were_always_zero_go_first_from_a_pattern_too():
+    """Of every four inputs one is dead: 2:4 takes its weights, however large they are."""
+    generator = torch.Generator().manual_seed(0)
+    inputs, gram = torch.randn(64, 8, generator=generator), Gram(8)
+    inputs[:, [1, 6]] = 0
+    gram.add(inputs, 64)
+    weight = torch.randn(5, 8, generator=generator)
+    weight[:, [1, 6]] = 100.0
+    kept = find("sparsegpt").solve(Problem(weight, gram, 0.5, (2, 4))).kept
+    assert not kept[:, [1, 6]].any() and kept.sum(1).tolist() == [4] * 5
