@@ -23,8 +23,8 @@ class ErrorLine:
 class Sweep:
     """SparseGPT on an excerpt: rows × columns of the matrix, a picture after each column.
 
-    weights [F, R, C] float32, the first before anything went; kept bool [R, C]; moved [F − 1, R] is the error that each row
-    pushed to the right at that column; columns, rows: where in the matrix the excerpt lies.
+    weights [F, R, C] float32, the first before anything went; kept bool [R, C]; moved [F − 1, R] is the size of what each
+    row lost at that column; columns, rows: how many of each the excerpt has.
     """
 
     weights: np.ndarray

@@ -295,7 +295,8 @@ def _possible(name: str, model: Model, scrub: bool) -> bool:
 def _value(chance: random.Random, name: str, model: Model) -> object:
     pins = len(model.recipe.pins)
     if name == "go":  # where one was not yet: few actions are to see all pages
-        others = [page for page in PAGES if page != model.page]
+        far = "sensitivity" if model.recipe.subject == walk_labs.LANGUAGE else ""  # minutes, layer by layer
+        others = [page for page in PAGES if page not in (model.page, far)]
         return chance.choice([page for page in others if page not in model.been] or others)
     if name == "amount":
         return chance.randrange(20, 96) / 100

@@ -13,6 +13,8 @@ from pruneviz.engine.training import labs
 from pruneviz.recipe import LOOKS, Recipe
 
 LABS = ("regularise", "schedule", "movement", "lottery", "size", "oneshot")
+LANGUAGE = "reference_lm"
+"""The model that is too large to be trained on a page; one shot trains nothing."""
 OPENS = {lab: labs.find(lab).default for lab in LABS}
 """What each opens with; the runs that ship with it are of that model."""
 CHOICES = {
@@ -59,8 +61,9 @@ def chosen(recipe: Recipe, lab: str) -> bool:
 
 
 def foreign(recipe: Recipe, lab: str) -> bool:
-    """Whether the page shows another model than the visitor's."""
-    return not chosen(recipe, lab) and recipe.subject != OPENS[lab].subject
+    """Whether the page shows another model than the visitor's, which could be taken instead."""
+    large = recipe.subject == LANGUAGE and lab != "oneshot"
+    return not chosen(recipe, lab) and recipe.subject != OPENS[lab].subject and not large
 
 
 def offered(recipe: Recipe, lab: str) -> dict[str, list[object]]:

@@ -119,28 +119,23 @@ class Norms:
 
 
 def upper_factor(matrix: Tensor, small: int = 128) -> Tensor:
-    """The upper U [n, n] with matrix⁻¹ = UᵀU, of a positive definite matrix, which is overwritten.
+    """The upper U [n, n] with matrix⁻¹ = UᵀU, of a positive definite matrix, in its place.
 
     By halves, so that nearly all of the work is products: (A B; Bᵀ C) = RRᵀ has R₂₂ from C, R₁₂ = B R₂₂⁻ᵀ, and R₁₁ from
     A − R₁₂R₁₂ᵀ; of its inverse the corner is −R₁₁⁻¹ R₁₂ R₂₂⁻¹. LinAlgError where it is not positive definite.
     """
-    out = torch.zeros_like(matrix)
-    _halve(matrix, out, small)
-    return out
-
-
-def _halve(matrix: Tensor, out: Tensor, small: int) -> None:
     n, half = len(matrix), len(matrix) // 2
     if n <= small:
         # Cholesky's lower of the reversed matrix is our upper, reversed.
         upper = torch.linalg.cholesky(matrix.flip(0, 1)).flip(0, 1)
         identity = torch.eye(n, dtype=matrix.dtype, device=matrix.device)
-        out.copy_(torch.linalg.solve_triangular(upper, identity, upper=True))
-        return
-    first, last = out[:half, :half], out[half:, half:]
-    _halve(matrix[half:, half:], last, small)
-    corner = matrix[:half, half:] @ last.T
-    matrix[:half, :half].addmm_(corner, corner.T, alpha=-1)
-    _halve(matrix[:half, :half], first, small)
-    torch.mm(first, corner @ last, out=corner)
-    out[:half, half:] = corner.neg_()
+        return matrix.copy_(torch.linalg.solve_triangular(upper, identity, upper=True))
+    first, corner, below, last = matrix[:half, :half], matrix[:half, half:], matrix[half:, :half], matrix[half:, half:]
+    upper_factor(last, small)
+    between = corner @ last.T
+    first.addmm_(between, between.T, alpha=-1)
+    upper_factor(first, small)
+    torch.mm(between, last, out=corner)
+    corner.copy_(torch.mm(first, corner, out=between)).neg_()
+    below.zero_()
+    return matrix

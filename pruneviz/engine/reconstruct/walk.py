@@ -60,7 +60,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Done:
-    """One matrix is done: `at` of `of`. solved [O, I] will be written when its block is; kept is bool in the weight's shape.
+    """One matrix is done: `at` of `of`. solved [O, I] is in its place by then; kept is bool in the weight's shape.
     Errors are E of `reconstruct`, NaN where not weighed: of the matrix as it was left, and of the same zeros with survivors
     as they were."""
 
@@ -115,23 +115,22 @@ def stage(
 ) -> Iterator[Done]:
     """Watches some matrices, then prunes one after the other. Those that nothing came by stay as they are.
 
-    All are written at the end, so that what a matrix is fitted to does not hang on how far the walk came before.
+    None is written before all were watched, so that what a matrix is fitted to does not hang on how far the walk came before.
     """
-    solved = {seat.name: known[seat.name] for seat in seats if seat.name in known}
-    told.at += len(solved)
-    if len(solved) < len(seats):
-        watch = Watch(seats, whole=plan.needs_gram)
+    new = [seat for seat in seats if seat.name not in known]
+    told.at += len(seats) - len(new)
+    watch = Watch(seats, whole=plan.needs_gram)
+    if new:
         look(watch)
-        for seat in seats:
-            if seat.name not in known:
-                told.at += 1
-                done, solved[seat.name] = _one(seat, watch, plan, told)
-                yield done
     for seat in seats:
-        seat.write(solved[seat.name].weight)
+        if seat.name in known:
+            seat.write(known[seat.name].weight)
+    for seat in new:
+        told.at += 1
+        yield _one(seat, watch, plan, told)
 
 
-def _one(seat: Seat, watch: Watch, plan: Plan, told: Count) -> tuple[Done, Solved]:
+def _one(seat: Seat, watch: Watch, plan: Plan, told: Count) -> Done:
     started, seen = time.perf_counter(), watch.of(seat.name)
     if seen is None or seat.name not in plan.shares:
         weight, errors = seat.matrix(), ()
@@ -139,8 +138,9 @@ def _one(seat: Seat, watch: Watch, plan: Plan, told: Count) -> tuple[Done, Solve
     else:
         found, errors = solve(seat, seen, plan)
     watch.drop(seat.name)
+    seat.write(found.weight)
     kept = seat.like_weight(found.kept).cpu()
-    return Done(seat.name, told.at, told.of, found, kept, time.perf_counter() - started, *errors), found
+    return Done(seat.name, told.at, told.of, found, kept, time.perf_counter() - started, *errors)
 
 
 def solve(seat: Seat, seen: Gram | Norms, plan: Plan) -> tuple[Solved, tuple[float, ...]]:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from pruneviz import plain
 from pruneviz.charts.chart import as_percent
+from pruneviz.charts.labs import closeup as near
 from pruneviz.charts.labs import oneshot as charts
 from pruneviz.closeup import Closeup
 from pruneviz.course import Course
@@ -19,7 +20,7 @@ from pruneviz.traced import Traced
 
 AMOUNTS = (0.3, 0.5, 0.6, 0.7, 0.8)
 PATTERNS = ("2:4", "4:8")
-SCOPES = ("row", "layer", "owl", "global")
+SCOPES, SHARES = ("row", "layer", "owl", "global"), ("row", "owl", "global")
 WINDOWS = (8, 256, 8)
 """Calibration samples: from, to, in steps of."""
 
@@ -55,7 +56,10 @@ def choices(here: Asked) -> None:
             fields.select(here, "what goes is chosen by", "criterion", [*charts.CRITERIA], names, width=180)
         if not pattern:
             names = {key: one.name for key, one in catalogue.scopes("weight").items()}
-            fields.select(here, "compared", "scope", SCOPES, lambda key: names.get(key, key), width=190)
+            scopes = SCOPES
+            if recipe.course.method in charts.CHOOSES:  # it compares in blocks of columns; a scope only shares the budget
+                scopes, names = SHARES, names | {"row": "every matrix alike"}
+            fields.select(here, "compared", "scope", scopes, lambda key: names.get(key, key), width=190)
         low, high, step = WINDOWS
         fields.slide(here, "calibration samples", "batch", low, high, step, width=240)
     st.caption(_told(here))
@@ -67,6 +71,10 @@ def story(here: Asked) -> None:
     known = [run for group in groups.values() for run in group]
     if known:
         around.chart(charts.outcomes(groups), "outcomes", known)
+        st.caption(
+            "A dot is the mean over the seeds, which draw other calibration samples. Its interval is that of the change "
+            "against the dense model on the same held-out data: it tells of other data, not of other seeds."
+        )
     else:
         st.info("Nobody ran this setting yet: run it live, or undo the last change.")
     _matrix(here)
@@ -106,25 +114,40 @@ def _matrix(here: Asked) -> None:
         return
     label = plain.label(labels[name])
     pattern = here.recipe.granularity if ":" in here.recipe.granularity else ""
-    show.chart(charts.errors(closeup, label, pattern), "errors")
+    show.chart(near.errors(closeup, label, pattern), "errors")
+    marks = f"The larger open marks are {pattern}. " if pattern and closeup.lines[0].pattern else ""
     st.caption(
-        f"Measured here on {closeup.samples} calibration samples, in {closeup.seconds:.1f} s: every way prunes {label} of "
-        "the model as it was before, and what is lost is measured on those same samples; of other text it may be more. With "
-        "the same weights gone, no way loses less than least squares."
+        f"{marks}Measured here on {closeup.samples} calibration samples, in {closeup.seconds:.1f} s: every way prunes "
+        f"{_part(closeup, label)} of the model as it was before, row by row, and what is lost is measured on those same "
+        "samples; of others it may be more. Once it is settled which weights go, no way loses less than least squares; "
+        "one-swaps settle it anew."
     )
-    show.chart(charts.sweep(closeup, label), "sweep")
+    show.chart(near.sweep(closeup, label), "sweep")
     st.caption(
         "SparseGPT on an excerpt, the first rows and columns. Each column that is visited loses what has to go, and what "
         "its rows then lack is made up for by columns to the right, which have not been visited."
     )
-    show.chart(charts.diagonal(closeup, label), "diagonal")
+    show.chart(near.diagonal(closeup, label), "diagonal")
+    st.caption(
+        r"The worth of an input is $1 / [(H + \lambda I)^{-1}]_{jj}$, with $H$ of the calibration samples. To take out a "
+        "weight of its column costs half of the weight's square times that, if all others of its row may cover for it."
+    )
+
+
+def _part(closeup: Closeup, label: str) -> str:
+    """The matrix, or as many of its rows as were solved; a criterion compares within each row."""
+    from pruneviz.engine.reconstruct.closeup import TALLEST
+
+    return label if closeup.shape[0] <= TALLEST else f"the first {TALLEST} rows of {label}"
 
 
 def _of(here: Asked, granularity: str) -> Recipe:
     """The visitor's Recipe with something else that goes; a pattern has one amount."""
     n, colon, m = granularity.partition(":")
     amount = 1 - int(n) / int(m) if colon else here.recipe.amount
-    return fields.changed(here, granularity=granularity, amount=amount)
+    # A pattern takes as much of every matrix: there is nothing that a scope could share.
+    scope = {"scope": "row"} if colon else {}
+    return fields.changed(here, granularity=granularity, amount=amount, **scope)
 
 
 def _told(here: Asked) -> str:
