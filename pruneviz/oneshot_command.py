@@ -176,7 +176,9 @@ def _named(subject: Subject, found: Recipe, chosen: argparse.Namespace) -> Subje
     """The subject under a title that says what was done to it: an export carries it, and no other word of it."""
     method, share = found.course.method, found.granularity if ":" in found.granularity else f"{100 * found.amount:g}%"
     way = method if method.startswith("sparsegpt") else f"{found.criterion}, {method}"
-    return replace(subject, title=f"{subject.title}, one shot ({way}, {share}, {chosen.calibration or found.calibration})")
+    title = f"{subject.title}, one shot ({way}, {share}, {chosen.calibration or found.calibration})"
+    origin = subject.origin and replace(subject.origin, card={**subject.origin.card, "name": title})
+    return replace(subject, title=title, origin=origin)
 
 
 def write(subject: Subject, network: nn.Module, out: str | Path, *, convert: bool = True) -> dict[str, Any]:

@@ -49,6 +49,8 @@ UNPULLED = (("none", ""), ("none", "magnitude"), ("none", "movement"))
 """Penalty and method of a run that nothing pulls on: it is not asked how hard."""
 SHARED = ("amount", "scope")
 """What a pattern such as 2:4 leaves no choice of."""
+UNTOLD = ("criterion", "scope")
+"""What a method that chooses for itself is not told, or in other words."""
 OF_RECIPE = ("amount", "scope", "criterion", "granularity")
 """What is chosen on a lab's page and is the Recipe's own, not its course's."""
 OF_MODEL = ("example", "group", "layer", "pick", "guess")
@@ -72,7 +74,9 @@ def offered(recipe: Recipe, lab: str) -> dict[str, list[object]]:
     for name, choices in CHOICES[lab].items():
         if name == "strength" and (now.course.penalty, now.course.method) in UNPULLED:
             continue
-        if (name == "criterion" and now.course.method == "sparsegpt") or (name in SHARED and ":" in now.granularity):
+        if name in UNTOLD and lab == "oneshot" and now.course.method == "sparsegpt":
+            continue
+        if name in SHARED and ":" in now.granularity:
             continue
         shown = _shown(now, name)
         found[name] = _moved(name, shown) if isinstance(choices, str) else [one for one in choices if one != shown]
@@ -87,7 +91,7 @@ def put(recipe: Recipe, lab: str, name: str, value: object) -> Recipe:
     elif name == "start-stop":
         own, course = {}, dict(zip(("start", "stop"), (one / 100 for one in value), strict=True))
     elif name == "granularity":  # of every four weights two go
-        own, course = {name: value} | ({"amount": 0.5} if ":" in value else {}), {}
+        own, course = {name: value} | ({"amount": 0.5, "scope": "row"} if ":" in value else {}), {}
     else:
         value = value / 100 if isinstance(CHOICES[lab][name], str) else value
         own, course = ({name: value}, {}) if name in OF_RECIPE else ({}, {name: value})

@@ -25,12 +25,8 @@ class Gram:
     """H of one input, [I, I] float32 or float64. `add` takes inputs; what is derived is computed once, when it is asked."""
 
     def __init__(self, width: int, *, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32) -> None:
-        self._sum = torch.zeros(width, width, device=device, dtype=dtype)
-        self.samples = 0
-
-    @property
-    def width(self) -> int:
-        return len(self._sum)
+        self._sum: Tensor | None = torch.zeros(width, width, device=device, dtype=dtype)
+        self.width, self.samples = width, 0
 
     def add(self, inputs: Tensor, samples: int) -> None:
         """Counts inputs [..., I] that came of so many samples."""
@@ -88,6 +84,13 @@ class Gram:
         except torch.linalg.LinAlgError:  # rounding ate the smallest eigenvalues: once more with twice the digits
             return upper_factor(self._filled(torch.float64)).to(self.seen.dtype)
 
+    def settle(self) -> None:
+        """Keeps `factor`, `dead` and `norms` and lets H go, which is as large: for whoever asks for nothing else."""
+        if self._sum is not None:
+            _ = self.factor, self.norms
+            self._sum = None
+            del self.seen
+
     def _filled(self, dtype: torch.dtype) -> Tensor:
         damped = self.damped(dtype)
         damped.diagonal()[self.dead] += 1.0
@@ -132,10 +135,13 @@ def upper_factor(matrix: Tensor, small: int = 128) -> Tensor:
         return matrix.copy_(torch.linalg.solve_triangular(upper, identity, upper=True))
     first, corner, below, last = matrix[:half, :half], matrix[:half, half:], matrix[half:, :half], matrix[half:, half:]
     upper_factor(last, small)
-    between = corner @ last.T
-    first.addmm_(between, between.T, alpha=-1)
+    for rows in corner.split(4 * small):  # in their own place: what is in between would be a quarter of the matrix
+        rows.copy_(rows @ last.T)
+    first.addmm_(corner, corner.T, alpha=-1)
     upper_factor(first, small)
-    torch.mm(between, last, out=corner)
-    corner.copy_(torch.mm(first, corner, out=between)).neg_()
+    for rows in corner.split(4 * small):
+        rows.copy_(rows @ last)
+    for columns in corner.split(4 * small, dim=1):
+        columns.copy_(first @ columns).neg_()
     below.zero_()
     return matrix

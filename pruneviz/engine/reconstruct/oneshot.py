@@ -64,18 +64,8 @@ def prepare(
 
     Raises ValueError, one sentence, where the Recipe cannot be walked.
     """
-    method, chosen = reconstruct.find(recipe.course.method or "keep"), criteria.find(recipe.criterion)
-    pattern = granularity.pattern(recipe.granularity)
-    if recipe.granularity != "weight" and pattern is None:
-        raise ValueError(
-            f"one shot removes single weights, or N of every M, not {recipe.granularity}s: choose weight, 2:4 or 4:8; whole "
-            "units go on the slider"
-        )
+    plan = asked(recipe)
     check(subject, recipe)
-    if pattern is not None and recipe.scope not in (*EVEN, Recipe().scope):
-        raise ValueError(
-            f"{recipe.granularity} takes as much of every matrix, so there is nothing to share by {recipe.scope}: choose row"
-        )
     if recipe.nonfinite == "refuse":
         refuse_nonfinite(subject)
     inputs = calibration(subject, recipe, data)
@@ -84,12 +74,29 @@ def prepare(
     batches = tuple(device.batch(one, where) for one in parts)
     inside, whole = _inside(subject, recipe, network, at(batches[0], slice(0, 1)))
     shares = _shares(subject, recipe, [one.name for one in inside], data)
-    plan = walk.Plan(chosen, method, shares, pattern, recipe.scope in BY_ROWS, recipe.seed, weighed)
+    plan = replace(plan, shares=shares, weighed=weighed)
     return Work(network, inside, batches, plan, sum(map(rows, batches)), tuple(whole))
+
+
+def asked(recipe: Recipe) -> walk.Plan:
+    """What a Recipe asks of each matrix, but for its share. ValueError, one sentence, where no matrix can be treated so."""
+    method, chosen = reconstruct.find(recipe.course.method or "keep"), criteria.find(recipe.criterion)
+    pattern = granularity.pattern(recipe.granularity)
+    if recipe.granularity != "weight" and pattern is None:
+        raise ValueError(
+            f"one shot removes single weights, or N of every M, not {recipe.granularity}s: choose weight, 2:4 or 4:8; whole "
+            "units go on the slider"
+        )
+    if pattern is not None and recipe.scope not in (*EVEN, Recipe().scope):
+        raise ValueError(
+            f"{recipe.granularity} takes as much of every matrix, so there is nothing to share by {recipe.scope}: choose row"
+        )
+    return walk.Plan(chosen, method, {}, pattern, recipe.scope in BY_ROWS, recipe.seed)
 
 
 def matrices(subject: Subject, recipe: Recipe) -> int:
     """How many matrices a walk of this Recipe goes through."""
+    asked(recipe)
     look = subject.held_out.inputs(torch.zeros(1, dtype=torch.int64))
     return len(_inside(subject, recipe, subject.skeleton().eval(), look)[0])
 
@@ -123,18 +130,23 @@ def _inside(subject: Subject, recipe: Recipe, network: nn.Module, look: Inputs) 
         whole += [(one.name, UNFIT.format(pattern[1])) for one in inside if one.name in bare]
         inside = tuple(one for one in inside if one.name not in bare)
     if not inside:
-        why = "; ".join(dict.fromkeys(f"{name} {reason}" for name, reason in whole))
-        raise ValueError(f"{subject.title} has no matrix that one shot can go through ({why[:400]}): prune it on the slider")
+        why = _reasons(tuple(whole), most=2)
+        raise ValueError(f"{subject.title} has no matrix that one shot can go through ({why}): prune it on the slider")
     return inside, whole
 
 
 def left_whole(work: Work) -> str:
     """What stays as it is, and why, in one sentence; empty where nothing does."""
+    return _reasons(work.whole, most=6)
+
+
+def _reasons(whole: tuple[tuple[str, str], ...], most: int) -> str:
+    """Layers and why they stay whole, of each reason `most` by name."""
     reasons: dict[str, list[str]] = {}
-    for name, reason in work.whole:
+    for name, reason in whole:
         reasons.setdefault(reason, []).append(name.removesuffix(".weight"))
     return "; ".join(
-        f"{', '.join(names[:6])}{' …' * (len(names) > 6)} stay whole: each {why}"
+        f"{', '.join(names[:most])}{f' and {len(names) - most} more' * (len(names) > most)} stay whole: each {why}"
         if len(names) > 1
         else f"{names[0]} stays whole: it {why}"
         for why, names in reasons.items()

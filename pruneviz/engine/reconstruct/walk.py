@@ -115,7 +115,7 @@ def stage(
 ) -> Iterator[Done]:
     """Watches some matrices, then prunes one after the other. Those that nothing came by stay as they are.
 
-    None is written before all were watched, so that what a matrix is fitted to does not hang on how far the walk came before.
+    None is written before all were watched: what a matrix is fitted to does not hang on how far the walk came before.
     """
     new = [seat for seat in seats if seat.name not in known]
     told.at += len(seats) - len(new)
@@ -160,6 +160,8 @@ def solve(seat: Seat, seen: Gram | Norms, plan: Plan) -> tuple[Solved, tuple[flo
         scores = plan.criterion.saliency(evidence)
         kept = stays(torch.where(weight == 0, -torch.inf, scores), amount, pattern, rows=plan.rows)
     problem = Problem(weight, seen if isinstance(seen, Gram) else None, amount, pattern, kept)
+    if plan.method.key == "sparsegpt" and not plan.weighed:
+        seen.settle()
     solved = plan.method.solve(problem)
     if not whole.all():
         solved = Solved(torch.where(whole, solved.weight, 0.0), solved.kept & whole)

@@ -48,6 +48,8 @@ def other(subject: Subject, path: Path, limits: Limits = LOCAL) -> Windows:
             f"{subject.title} names no tokenizer, so no text can be read for it: leave --calibration out, or say training",
             "tokenizer",
         )
+    if not path.expanduser().is_file():
+        raise SubjectError(f"there is no file {str(path)!r}: give the path of a text, or training, or held-out", "no-file")
     words, _ = _words(Path(folder) / table["tokenizer"], limits)
     how = {key: one for key, one in table.items() if key != "windows"}
     found, _ = _windows(path.expanduser(), words, {"context": subject.held_out.stored.shape[1] + 1} | how, limits)

@@ -135,13 +135,13 @@ def test_copied_text_alone_runs_in_the_folder_of_the_app():
 
 def test_what_a_formula_says_is_written_as_one_and_all_else_as_bits():
     texts = {
-        (by, scope): made(Recipe(subject="digits_mlp", criterion=by, scope=scope, amount=0.7))[0].text
+        (by, among): made(Recipe(subject="digits_mlp", criterion=by, scope=among, amount=0.7))[0].text
         for by in ("magnitude", "random", "obd")
-        for scope in ("global", "erk")
+        for among in ("global", "erk")
     }
-    for (by, scope), text in texts.items():
+    for (by, among), text in texts.items():
         assert ("KEPT =" in text) == (by == "obd")
-        assert ("smallest_of_all(" in text) == (by != "obd" and scope == "global")
+        assert ("smallest_of_all(" in text) == (by != "obd" and among == "global")
 
 
 def other(place: Path) -> list[tuple[Recipe, Subject]]:

@@ -84,6 +84,16 @@ def test_what_float32_cannot_factor_is_factored_with_twice_the_digits(monkeypatc
     assert gram.factor.dtype == torch.float32 and torch.isfinite(gram.factor).all() and (gram.factor.diagonal() > 0).all()
 
 
+def test_what_is_settled_keeps_its_factor():
+    """And nothing as large beside it; to settle it again does nothing."""
+    (_, gram), (_, other) = drawn(1, 6, 0, dead=1), drawn(1, 6, 0, dead=1)
+    gram.settle()
+    gram.settle()
+    assert torch.equal(gram.factor, other.factor) and torch.equal(gram.norms, other.norms)
+    assert torch.equal(gram.dead, other.dead) and gram.width == 6
+    assert [one.numel() for one in vars(gram).values() if isinstance(one, torch.Tensor)].count(36) == 1
+
+
 def test_nothing_seen_and_nothing_finite_are_refused():
     with pytest.raises(ValueError, match="no calibration data came by"):
         _ = Gram(3).seen

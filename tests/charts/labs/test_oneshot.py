@@ -1,0 +1,74 @@
+"""One shot's chart: the best way first, its interval of other data, and words that say no more than the runs do."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from pruneviz.charts.labs import oneshot
+from pruneviz.course import Course
+from pruneviz.engine import criterion, reconstruct
+from pruneviz.moment import Moment
+from pruneviz.recipe import Recipe
+from pruneviz.traced import Traced
+
+
+def run(criterion: str, method: str, seed: int, nats: float, state: str = "done", share: str = "weight") -> Traced:
+    """A model of perplexity 20 that is so many nats worse afterwards, to a tenth either way."""
+    values = {"dense": 20.0, "value": 20 * math.exp(nats), "n": 96.0, "sparsity": 0.7}
+    values |= {"gain": -nats, "gain_low": -nats - 0.1, "gain_high": -nats + 0.1}
+    recipe = Recipe("x", criterion, share, "row", 0.7, seed=seed, course=Course(lab="oneshot", method=method))
+    return Traced(recipe, "", state, 35, 35, (Moment(35, 35, "done", values),))
+
+
+def ways(*runs: Traced) -> dict[str, list[Traced]]:
+    found: dict[str, list[Traced]] = {}
+    for one in runs:
+        found.setdefault(oneshot.way(one), []).append(one)
+    return found
+
+
+SOME = [run("wanda", "keep", seed, 0.5 + 0.001 * seed) for seed in range(3)]
+SOME += [run("wanda", "sparsegpt", seed, 0.3 + 0.001 * seed) for seed in range(3)]
+
+
+def test_every_method_on_the_shelf_has_words_and_the_choosers_are_those_that_choose():
+    assert set(oneshot.METHODS) == set(reconstruct.shelf())
+    assert set(oneshot.CHOOSES) == {key for key, one in reconstruct.shelf().items() if one.chooses}
+    assert set(oneshot.CRITERIA) <= set(criterion.shelf())
+
+
+def test_the_best_stands_first_with_the_interval_of_its_change():
+    chart = oneshot.outcomes(ways(*SOME))
+    header, rows = chart.table
+    assert header[0] == "way" and [row[0] for row in rows] == ["SparseGPT", "Wanda"]
+    low, high = 20 * math.exp(0.301 - 0.1), 20 * math.exp(0.301 + 0.1)
+    assert float(rows[0][1]) == pytest.approx(20 * math.exp(0.301), rel=1e-3)
+    assert [float(one) for one in rows[0][2:4]] == pytest.approx([low, high], rel=1e-3) and rows[0][4] == 3
+    assert "96 held-out" in chart.figure.layout.xaxis.title.text
+
+
+def test_the_words_name_the_best_and_what_nobody_covered():
+    said = "SparseGPT ends at a perplexity of 27.02, Wanda alone at 33.01; dense it is 20.00."
+    assert oneshot.headline(ways(*SOME)) == f"70% of the weights gone in one pass: {said}"
+    assert "it does better than Wanda" in oneshot.verdict(ways(*SOME))
+    close = [run("wanda", "sparsegpt", seed, 0.5 + 0.1 * (seed - 1)) for seed in range(3)]
+    assert "nobody can tell" in oneshot.verdict(ways(*SOME[:3], *close))
+    assert "proves nothing" in oneshot.verdict(ways(SOME[0], SOME[3]))
+    assert oneshot.headline(ways(*SOME[:3])) == oneshot.QUESTION
+
+
+def test_what_still_goes_on_changes_no_mean_and_what_is_far_stands_at_the_edge():
+    going = replace(run("ria", "keep", 0, 0.1), state="running")
+    chart = oneshot.outcomes(ways(*SOME, going, run("random", "keep", 0, 9.0)))
+    assert [row[0] for row in chart.table[1]] == ["SparseGPT", "Wanda", "random"]
+    assert max(float(x) for x in chart.figure.data[0].x) < 40
+    assert oneshot.outcomes({}).title.startswith("No walk has come to its end")
+
+
+def test_a_pattern_is_named_as_what_goes():
+    assert oneshot.headline(ways(*(run("wanda", one, 0, 0.1, share="2:4") for one in ("keep", "sparsegpt")))).startswith(
+        "2 of every 4 weights gone in one pass"
+    )
