@@ -57,6 +57,8 @@ def words(run: Recipe) -> str:
     if course.lab == "lottery":
         many = f"{course.rounds} round{'s' if course.rounds > 1 else ''} of {percent}"
         return f"{said}, {many}{_seed(run)}"
+    if course.lab == "oneshot":
+        return f"{said} at {run.granularity if ':' in run.granularity else percent} by {_way(run)}{_seed(run)}"
     steps = f", {course.steps:,} {'batches' if course.method == 'batchnorm' else 'steps'}"
     taught = ", taught" if course.distil else ""
     return f"{said} at {percent}{steps}{taught}{_seed(run)}"
@@ -85,6 +87,14 @@ def parts(place: str) -> tuple[str, str] | None:
     """The two of them; None where this is no such place."""
     subject, mark, lies = place.partition(_AT)
     return (subject, lies) if mark and run(subject) is not None else None
+
+
+def _way(run: Recipe) -> str:
+    """Who chose what went, and what became of the survivors: «sparsegpt», «wanda», «wanda and least squares»."""
+    method = (run.course.method or "keep").replace("_refit", " and least squares").replace("_", " ")
+    if method.startswith("sparsegpt"):
+        return method
+    return run.criterion if method == "keep" else f"{run.criterion} and {method}"
 
 
 def _seed(run: Recipe) -> str:

@@ -54,7 +54,8 @@ def put(found: Recipe, name: str, value: str) -> Recipe:
     """The Recipe with one choice put to what a word says."""
     if name in CHOICES:
         try:
-            return replace(found, **{name: float(value) if name == "amount" else _choice(name, value)})
+            put_anew = {name: float(value) if name == "amount" else _choice(name, value)}
+            return replace(found, **put_anew, **(_pattern(value) if name == "granularity" else {}))
         except ValueError as problem:
             raise ValueError(f"{name}={value[:40]} cannot be: {problem}") from None
     known = [field.name for field in fields(Course) if field.name != "lab"]
@@ -109,6 +110,12 @@ def _choice(name: str, value: str) -> object:
     if words:
         raise ValueError("give a value that it can have")
     return getattr(found, name)
+
+
+def _pattern(granularity: str) -> dict[str, float]:
+    """The amount that a pattern N:M leaves no choice of, as the app puts it."""
+    n, _, m = granularity.partition(":")
+    return {"amount": 1 - int(n) / int(m)} if n.isdecimal() and m.isdecimal() and 0 < int(n) < int(m) else {}
 
 
 def _pair(said: str) -> tuple[str, str]:

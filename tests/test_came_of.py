@@ -63,6 +63,21 @@ def test_its_title_says_what_was_done(course, words):
     assert came_of.words(replace(RUN, course=course)) == words
 
 
+@pytest.mark.parametrize(
+    "method, granularity, words",
+    [
+        ("sparsegpt", "weight", "pruned in one shot at 70% by sparsegpt"),
+        ("keep", "weight", "pruned in one shot at 70% by wanda"),
+        ("swaps_refit", "2:4", "pruned in one shot at 2:4 by wanda and swaps and least squares, seed 3"),
+    ],
+)
+def test_of_one_shot_its_title_says_who_chose_and_who_covered(method, granularity, words):
+    """No step was taken, so none is said."""
+    seed = 3 if granularity == "2:4" else 0
+    shot = Course(lab="oneshot", method=method)
+    assert came_of.words(replace(RUN, criterion="wanda", granularity=granularity, seed=seed, course=shot)) == words
+
+
 def test_it_opens_at_what_its_run_took():
     assert came_of.opened(RUN, 0.6998).amount == 0.6998
     pattern = came_of.opened(replace(RUN, granularity="2:4", amount=0.5, criterion="obd"), 0.5)

@@ -105,6 +105,21 @@ def test_what_is_no_figure_is_a_sentence(said, words):
         read("accuracy", Recipe())
 
 
+def test_a_perplexity_is_a_number_and_no_share(monkeypatch):
+    """36 and 38: mean 37, and Student's interval with one degree of freedom is ± 12.7 · 1. Other ways are other settings."""
+    start = Recipe(subject="reference_lm", criterion="wanda", course=Course(lab="oneshot", method="sparsegpt"))
+
+    def ended(value: float, **own) -> Traced:
+        return Traced(replace(start, **own), "", "done", 1, 1, (Moment(1, 1, "done", {"value": value, "n": 96.0}),))
+
+    kept = ended(50.0, criterion="magnitude", course=Course(lab="oneshot", method="keep"))
+    monkeypatch.setattr(shipped_runs, "read", lambda subject, lab: [ended(36.0), ended(38.0, seed=1), kept])
+    figures = {"p": read("perplexity", start), "k": read("perplexity with method:keep criterion:magnitude", start)}
+    assert lesson_figure.value("figure", (figures["p"],)) == 37.0
+    assert lesson_figure.fill("{p}, {p.mean}, {k}", figures) == "37.00 (24.29 to 49.71), 37.00, 50.00"
+    assert read("perplexity with granularity:2:4", start).runs == replace(start, granularity="2:4")
+
+
 OF_RUNS = WHOLE.replace("s=10", "s=20&p=layer&run=lottery").replace(
     'recipe = "m=digits_mlp&s=50"\nother = "m=digits_mlp&s=50&c=random"',
     'figures = { t = "ticket at 2", r = "reinit at 2" }',

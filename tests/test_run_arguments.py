@@ -58,6 +58,11 @@ def test_a_recipe_that_trains_nothing_is_refused():
         chosen("--link", "?m=digits_mlp&run=schedule~steps:x")
 
 
+def test_a_pattern_brings_the_amount_that_it_leaves_no_choice_of():
+    assert run_arguments.put(OPENS, "granularity", "1:4").amount == 0.75
+    assert run_arguments.put(OPENS, "granularity", "filter").amount == OPENS.amount
+
+
 def test_seeds():
     assert run_arguments.seeds("0..3") == (0, 1, 2, 3) and run_arguments.seeds("5,1..2,5") == (5, 1, 2)
     for wrong in ("", "a", "3..1", "0..99999999", "-1"):

@@ -36,6 +36,20 @@ def test_the_story_is_told_before_anything_is_run_and_controls_stand_in_the_link
     assert "run" not in app.query_params and not app.exception
 
 
+@pytest.mark.parametrize(
+    ("link", "words"),
+    [
+        ({"run": "oneshot~method:magic"}, "unknown method"),
+        ({"run": "oneshot~method:keep", "c": "gradient"}, "one shot sees only a matrix and its inputs"),
+        ({"run": "oneshot~method:keep", "g": "neuron"}, "removes single weights"),
+        ({"run": "oneshot~method:keep", "g": "2:4", "p": "owl"}, "nothing to share"),
+    ],
+)
+def test_a_link_that_cannot_be_run_is_said_and_the_lab_opens_as_it_does(link, words):
+    app = page(m="digits_mlp", **link)
+    assert words in told(app) and "This is what the lab opens with" in told(app)
+
+
 def test_another_model_is_a_click_away_and_measured_in_accuracy():
     app = page(m="digits_mlp")
     assert "These runs are of" in told(app)

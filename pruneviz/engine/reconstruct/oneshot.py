@@ -186,9 +186,10 @@ class _Some:
 
 def _shares(subject: Subject, recipe: Recipe, names: list[str], data: Windows | None) -> dict[str, float]:
     """Which fraction of each matrix goes: the same of all, or what the scope's competition in the dense network takes."""
-    own = recipe.own_amounts()
-    if recipe.granularity != "weight" or recipe.scope in EVEN:
-        shares = {name: own.get(name, recipe.amount) for name in names}
+    own, pattern = recipe.own_amounts(), granularity.pattern(recipe.granularity)
+    if pattern is not None or recipe.scope in EVEN:
+        amount = 1 - pattern[0] / pattern[1] if pattern else recipe.amount
+        shares = {name: own.get(name, amount) for name in names}
     else:
         held = tuple(layer.name for layer in subject.layers if layer.name not in names and layer.name not in own)
         here = replace(recipe, spared=(*recipe.spared, *held))

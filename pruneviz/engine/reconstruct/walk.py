@@ -147,7 +147,10 @@ def solve(seat: Seat, seen: Gram | Norms, plan: Plan) -> tuple[Solved, tuple[flo
     """One matrix: what stays of it and what the survivors are, and its two errors."""
     weight = seat.matrix()
     whole = torch.isfinite(weight)
-    weight = weight if whole.all() else torch.where(whole, weight, 0.0)  # what is broken is as good as gone: it goes first
+    if whole.all():
+        whole = None
+    else:  # what is broken is as good as gone: it goes first
+        weight = torch.where(whole, weight, 0.0)
     amount, pattern = plan.shares[seat.name], plan.pattern
     if pattern is not None and weight.shape[1] % pattern[1]:
         raise ValueError(
@@ -163,7 +166,7 @@ def solve(seat: Seat, seen: Gram | Norms, plan: Plan) -> tuple[Solved, tuple[flo
     if plan.method.key == "sparsegpt" and not plan.weighed:
         seen.settle()
     solved = plan.method.solve(problem)
-    if not whole.all():
+    if whole is not None:
         solved = Solved(torch.where(whole, solved.weight, 0.0), solved.kept & whole)
     if not plan.weighed:
         return solved, ()

@@ -68,6 +68,39 @@ def test_what_still_goes_on_changes_no_mean_and_what_is_far_stands_at_the_edge()
     assert oneshot.outcomes({}).title.startswith("No walk has come to its end")
 
 
+def test_far_ways_are_arrows_with_their_number_and_move_no_axis():
+    chart = oneshot.outcomes(ways(*SOME, run("random", "keep", 0, 9.0)))
+    arrow = chart.figure.data[1]
+    assert arrow.marker.symbol == "triangle-right" and arrow.text[0].strip() == "162,062" and arrow.x[0] < 40
+    assert chart.figure.layout.yaxis.categoryarray == ("SparseGPT", "Wanda", "random")
+
+
+def test_where_samples_are_right_or_wrong_the_best_is_the_highest_in_points():
+    """Dense 90%; 80% and 60% after it, each with its interval of the change."""
+
+    def right(method: str, share: float) -> Traced:
+        values = {"dense": 0.9, "accuracy": share, "n": 500.0, "gain_low": share - 0.92, "gain_high": share - 0.88}
+        recipe = Recipe("x", "wanda", "weight", "row", 0.7, course=Course(lab="oneshot", method=method))
+        return Traced(recipe, "", "done", 4, 4, (Moment(4, 4, "done", values),))
+
+    found = ways(right("keep", 0.6), right("least_squares", 0.8))
+    said = "Wanda + least squares ends at an accuracy of 80%, Wanda alone at 60%; dense it is 90%."
+    assert oneshot.headline(found) == f"70% of the weights gone in one pass: {said}"
+    assert oneshot.verdict(found).startswith("Wanda + least squares costs 10.0 points of accuracy, Wanda alone 30.0")
+    chart = oneshot.outcomes(found)
+    assert chart.table[1][0] == ("Wanda + least squares", "80%", "78%", "82%", 1) and len(chart.figure.data) == 1
+    assert "costs nothing" in oneshot.verdict(ways(right("keep", 0.95)))
+
+
+def test_a_run_without_an_interval_is_a_dot_and_one_without_a_number_is_left_out():
+    def bare(method: str, **values: float) -> Traced:
+        recipe = Recipe("x", "wanda", course=Course(lab="oneshot", method=method))
+        return Traced(recipe, "", "done", 1, 1, (Moment(1, 1, "done", {"dense": 20.0, **values}),))
+
+    chart = oneshot.outcomes(ways(bare("keep", value=30.0, gain_low=-math.inf, gain_high=math.inf), bare("sparsegpt")))
+    assert chart.table[1] == (("Wanda", "30.00", "–", "–", 1),)
+
+
 def test_a_pattern_is_named_as_what_goes():
     assert oneshot.headline(ways(*(run("wanda", one, 0, 0.1, share="2:4") for one in ("keep", "sparsegpt")))).startswith(
         "2 of every 4 weights gone in one pass"
