@@ -116,7 +116,8 @@ def _dense(ranking: PatternRanking) -> tuple[str, ...]:
     where = f"{first} and in {len(rest):,} more layers" if len(rest) > 1 else " and ".join((first, *rest))
     sizes = " or ".join(f"{size:,}" for size in sorted({inputs_of(layer) for layer in dense}))
     whole = f"{ranking.kept}:{ranking.of} takes inputs in whole groups of {ranking.of}"
-    return (f"All weights stay in {where}: {whole}, and {sizes} are not.",)
+    these = "1 input is" if sizes == "1" else f"{sizes} inputs are"
+    return (f"All weights stay in {where}: {whole}, which {these} not.",)
 
 
 def _warnings(subject: Subject, recipe: Recipe, ranking: UnitRanking) -> tuple[str, ...]:

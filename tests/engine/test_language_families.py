@@ -138,7 +138,7 @@ def test_inputs_that_no_pattern_fits_are_named_or_refused(tmp_path):
     report = evaluate.evaluate(one, recipe, standing, Workspace(one, standing.split.measured))
     assert report.notes == (
         "All weights stay in model.layers.0.self_attn.o_proj and in 2 more layers: 2:4 takes inputs in whole groups of 4, "
-        "and 30 are not.",
+        "which 30 inputs are not.",
     )
     kept = evaluate.mask(recipe, standing).layers()
     assert all(mask.all() == name.endswith("o_proj.weight") for name, mask in kept.items())
