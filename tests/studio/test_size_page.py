@@ -67,7 +67,10 @@ def test_where_no_run_is_shipped_the_page_still_asks(monkeypatch):
 
 
 def test_a_model_without_training_data_is_told_so(monkeypatch):
-    monkeypatch.setattr(asked, "untrainable", lambda name: "It has no training data here." if name == "digits_mlp" else "")
+    def lacking(name: str, _lab: str) -> str:
+        return "It has no training data here." if name == "digits_mlp" else ""
+
+    monkeypatch.setattr(asked, "untrainable", lacking)
     app = page(m="digits_mlp")
     assert "no training data here" in told(app) and len(app.get("plotly_chart")) == 4
 
