@@ -157,7 +157,8 @@ def _recipe_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--back", action="append", default=[], metavar="GROUP:INDEX", help="keep this unit, whatever its rank"
     )
-    parser.add_argument("--calibration", help="training (the default), or held-out: a quarter of it is set aside")
+    said = "training (the default), or held-out: a quarter of it is set aside; of oneshot also a FILE of text"
+    parser.add_argument("--calibration", help=said)
     parser.add_argument("--nonfinite", choices=("refuse", "remove"), default=default.nonfinite)
     parser.add_argument("--seed", type=_seed, default=default.seed)
     parser.add_argument("--spare", action="append", default=[], metavar="LAYER", help="keep this layer or group whole")
