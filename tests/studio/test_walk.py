@@ -91,7 +91,7 @@ def test_a_random_walk_is_where_the_model_says(monkeypatch):
     monkeypatch.setattr(reality, "_run", lambda found: setattr(found, "truth", replace(WHOLE, smaller_granularity="neuron")))
     monkeypatch.setattr(sensitivity, "MOMENT", 1e9)
     app = opened(m=START.subject, s="60")
-    walked = actions(5174, LONG or 50, scrub=False, leave=True, seen=lambda field: seen(app, field))
+    walked = actions(1213, LONG or 55, scrub=False, leave=True, seen=lambda field: seen(app, field))
     been, done = set(), set()
     for step, (action, model) in enumerate(walked):
         app = act(app, action, model)
