@@ -6,8 +6,9 @@ stories260K (karpathy/llama2.c) looks at the first half of TinyStories' head and
 that it was *trained* on. reference_lm looks at its training text and is measured on topics that it never saw.
 
 Least squares fits the survivors exactly on the places that Wanda, or SparseGPT, chose; one-swaps trade places of Wanda's
-choice. Patterns take as much of every matrix, so OWL has nothing to share there. Beside them stand the published figures of
-OPT at half of the weights (Frantar & Alistarh 2023): those models are a hundred to two hundred thousand times as large.
+choice. Patterns take as much of every matrix, so OWL has nothing to share there; at 4:8 the five matrices of stories260K
+that have 172 inputs stay whole, for 172 are no whole groups of eight. Beside them stand the published figures of OPT at half
+of the weights (Frantar & Alistarh 2023): those models are a hundred to two hundred thousand times as large.
 """
 
 from __future__ import annotations
