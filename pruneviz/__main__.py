@@ -7,12 +7,14 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pruneviz import (
     answers,
     floors,
     oneshot_command,
+    oneshot_said,
     python_command,
     recipe_file,
     report_command,
@@ -43,7 +45,7 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one sentence; the usage is a `--help` away."""
 
     def error(self, message: str):
-        self.exit(2, f"pruneviz: {message}; see python -m pruneviz --help\n")
+        self.exit(2, f"pruneviz: {message}; see {self.prog} --help\n")
 
 
 class _Written(argparse.Action):
@@ -111,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     _device_argument(oneshot)
     oneshot.add_argument("--amount", type=_fraction, help="fraction of the weights to remove, 0 to 1")
     oneshot_command.add_arguments(oneshot)
+    _said_of_one_shot(oneshot)
     oneshot.set_defaults(run=_oneshot)
     train = commands.add_parser("train", help="perform a lab's run here: train, prune, recover; it goes on where it ended")
     train_command.add_train_arguments(train)
@@ -164,6 +167,20 @@ def _recipe_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--spare", action="append", default=[], metavar="LAYER", help="keep this layer or group whole")
     parser.add_argument("--own", action="append", type=_own, default=[], metavar="LAYER=AMOUNT", help="a layer's own amount")
     parser.add_argument("--json", action="store_true", help="print JSON (the default; kept for scripts)")
+
+
+def _said_of_one_shot(parser: argparse.ArgumentParser) -> None:
+    """Puts in the help of one shot what these options say there: it takes fewer choices, and has defaults of its own."""
+    said = {
+        "granularity": "weight, or N of every M inputs, such as 2:4",
+        "criterion": "what chooses, where the method does not choose itself: wanda if nothing is said, magnitude, ria, …",
+        "scope": "who competes: row if nothing is said",
+        "amount": "fraction of the weights to remove, 0 to 1; 0.5 if nothing is said, of a pattern what it removes",
+        "calibration": "what is looked at: training, held-out (a quarter of it is set aside), or a FILE of text",
+    }
+    for action in parser._actions:
+        refused = action.dest in oneshot_said.UNITS  # understood still, so that the answer says why
+        action.help = argparse.SUPPRESS if refused else said.get(action.dest, action.help)
 
 
 def _device_argument(parser: argparse.ArgumentParser) -> None:
@@ -253,8 +270,16 @@ def _subject(chosen: argparse.Namespace):
     from pruneviz.engine.sources.fetching import Fetch
     from pruneviz.runs import trained
 
+    _check_data(str(chosen.subject), chosen.data)
     said = asked.Asked(chosen.subject, chosen.weights, chosen.data, tuple(chosen.say))
     return trained.asked(said, Fetch(caps.downloads(own=True), _downloaded if sys.stderr.isatty() else None))
+
+
+def _check_data(subject: str, data: str) -> None:
+    """Refuses a folder of transformers that stands alone: it holds a model, and nothing to measure it on."""
+    folder = Path(subject).expanduser()
+    if not data and (folder / "config.json").is_file() and not (folder / "subject.toml").is_file():
+        raise ValueError(f"{folder.name!r} is a folder of a model, without data to measure it on: add --data FILE")
 
 
 def _downloaded(done: int, every: int) -> None:
@@ -294,8 +319,6 @@ def _loads(chosen: argparse.Namespace) -> Callable[[str], Subject]:
 
 
 def _inspect(chosen: argparse.Namespace) -> int:
-    from pathlib import Path
-
     from pruneviz.engine.sources import asked
 
     return _print(asked.inspected(Path(chosen.file), build=chosen.build))
@@ -324,7 +347,14 @@ def _chosen(chosen: argparse.Namespace, amount: float | None = None) -> tuple[Su
         raise ValueError(difference)
     if amount is None:
         amount = asked if asked is not None else _usual_amount(chosen.granularity)
+    chosen.spare = [_whole_name(subject, one) for one in chosen.spare]
     return subject, _recipe(chosen, subject.calibration, amount)
+
+
+def _whole_name(subject: Subject, name: str) -> str:
+    """A layer by its name; also by its label, as the app shows it."""
+    named = {layer.label: layer.name for layer in subject.layers}
+    return name if name in named.values() else named.get(name, name)
 
 
 def _recipe(chosen: argparse.Namespace, calibration: str, amount: float) -> Recipe:

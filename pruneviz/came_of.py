@@ -21,6 +21,10 @@ _PRUNES |= {
     "oneshot": "pruned in one shot",
 }
 _WAYS = {"batchnorm": "BatchNorm counted anew"}
+COMPARED = ("global", "std", "lamp")
+"""Under these scopes the criterion's scores of all matrices are compared: it decides how much each gives."""
+_SHARED = {"layer": "matrix by matrix", "global": "globally", "std": "by deviation", "lamp": "by LAMP"}
+_SHARED |= {"erk": "shares by ERK", "owl": "shares by OWL"}
 
 
 def name(run: Recipe) -> str:
@@ -58,7 +62,7 @@ def words(run: Recipe) -> str:
         many = f"{course.rounds} round{'s' if course.rounds > 1 else ''} of {percent}"
         return f"{said}, {many}{_seed(run)}"
     if course.lab == "oneshot":
-        return f"{said} at {run.granularity if ':' in run.granularity else percent} by {_way(run)}{_seed(run)}"
+        return f"{said} at {run.granularity if ':' in run.granularity else percent} by {way(run)}{_seed(run)}"
     steps = f", {course.steps:,} {'batches' if course.method == 'batchnorm' else 'steps'}"
     taught = ", taught" if course.distil else ""
     return f"{said} at {percent}{steps}{taught}{_seed(run)}"
@@ -89,12 +93,33 @@ def parts(place: str) -> tuple[str, str] | None:
     return (subject, lies) if mark and run(subject) is not None else None
 
 
-def _way(run: Recipe) -> str:
-    """Who chose what went, and what became of the survivors: «sparsegpt», «wanda», «wanda and least squares»."""
+def way(run: Recipe) -> str:
+    """Who chose what went, what became of the survivors, and who competed where that is not the usual: «sparsegpt», «wanda»,
+    «wanda and least squares, shares by OWL», «sparsegpt, shares by magnitude, globally»."""
     method = (run.course.method or "keep").replace("_refit", " and least squares").replace("_", " ")
-    if method.startswith("sparsegpt"):
-        return method
-    return run.criterion if method == "keep" else f"{run.criterion} and {method}"
+    if _chooses(run):
+        return method + _shared(run)
+    return (run.criterion if method == "keep" else f"{run.criterion} and {method}") + _shared(run)
+
+
+def opinion(run: Recipe) -> str:
+    """The criterion of a one-shot run, where it decided anything: which weights go, or how much each matrix gives."""
+    compared = run.scope in COMPARED and ":" not in run.granularity
+    return run.criterion if compared or not _chooses(run) else ""
+
+
+def _chooses(run: Recipe) -> bool:
+    """Whether a method picks what goes itself."""
+    return run.course.method.startswith("sparsegpt")
+
+
+def _shared(run: Recipe) -> str:
+    """How much each matrix gives, and who competes in it, where that is not the usual: as much of each, row by row. A
+    pattern's groups compete with nobody, and SparseGPT compares blocks of columns, whatever the scope."""
+    if ":" in run.granularity or run.scope == "row" or run.scope == "layer" and _chooses(run):
+        return ""
+    by = f"shares by {run.criterion}, " if run.scope in COMPARED and _chooses(run) else ""
+    return f", {by}{_SHARED.get(run.scope, run.scope)}"
 
 
 def _seed(run: Recipe) -> str:

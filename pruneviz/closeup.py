@@ -38,7 +38,8 @@ class Sweep:
 @dataclass(frozen=True, slots=True, eq=False)
 class Closeup:
     """One matrix [O, I] on so many calibration samples. `diagonal` [I] is that of (H + λI)⁻¹: what it costs, with the best
-    answer of all others, to take out a weight of that column is w² over twice of it. `norms` [I] are ‖X_j‖₂."""
+    answer of all others, to take out a weight of that column is w² over twice of it. `norms` [I] are ‖X_j‖₂. `unfit` are the
+    patterns that this matrix cannot have, each with what it does instead: «has 10 inputs, no whole groups of 4»."""
 
     name: str
     shape: tuple[int, int]
@@ -48,3 +49,4 @@ class Closeup:
     diagonal: np.ndarray
     norms: np.ndarray
     seconds: float
+    unfit: tuple[tuple[str, str], ...] = ()

@@ -87,6 +87,12 @@ def noun(granularity: str) -> str:
     return NOUNS.get(granularity, "weights")
 
 
+def many(report: Report) -> str:
+    """What goes of this model, in the plural: heads that share keys and values go by the group, and are counted so."""
+    shared = any(group.heads > 1 for group in report.groups)
+    return "groups of heads" if shared else noun(report.granularity)
+
+
 def share(report: Report) -> float:
     """The share of what goes at once that went: of the weights, or of the units."""
     return report.units_removed / report.units if report.units else report.sparsity
@@ -94,9 +100,13 @@ def share(report: Report) -> float:
 
 def headline(report: Report) -> str:
     """What this setting does, in one sentence with its numbers."""
-    score, said = report.score, f"Remove {percent(share(report))} of the {noun(report.granularity)}"
+    score, said = report.score, f"Remove {percent(share(report))} of the {many(report)}"
     wrong, right, samples = score.newly_wrong, score.newly_right, score.noun
     if score.correct is None:
+        if report.removed == 0:
+            return f"Nothing is removed: {score.metric} is {score.value:.2f}."
+        if idle(report):
+            return f"{said}: all were zero already, so {score.metric} stays at {score.value:.2f}."
         return f"{said}, and {score.metric} goes from {score.dense_value:.2f} to {score.value:.2f}."
     if report.removed == 0:
         return f"Nothing is removed: {percent(score.correct / score.n)} of {score.n:,} held-out {samples} are right."
@@ -156,7 +166,7 @@ def carried(report: Report) -> str:
     if report.units and report.cost:
         parameters, macs = less(report.cost)
         return (
-            f"The {percent(share(report))} of the {noun(report.granularity)} that go take {percent(parameters)} of the "
+            f"The {percent(share(report))} of the {many(report)} that go take {percent(parameters)} of the "
             f"parameters and {percent(macs)} of the multiply-adds along."
         )
     return f"The {percent(report.sparsity)} that go carry {percent(report.energy_removed)} of the squared weight (Σw²)."

@@ -115,7 +115,9 @@ def told(figure: Figure, found: Spread, *, bare: bool = False) -> str:
     if figure.what in COUNTS:
         return f"{round(found.mean):,}"
     if figure.what in NUMBERS:
-        sure_ = "" if bare or not found.known else f" ({found.low:.2f} to {found.high:.2f})"
+        alike = found.low == found.high
+        span = "the same for every seed" if alike else f"{found.low:.2f} to {found.high:.2f}"
+        sure_ = "" if bare or not found.known else f" ({span})"
         return f"{found.mean:.2f}{sure_}"
     mean = f"{_number(100 * found.mean)}{' points' if figure.what in FALLS else '%'}"
     if bare or not found.known or found.low == found.high:

@@ -61,7 +61,8 @@ class GroupReport:
     """Units of one kind that live in the same tensors: filters, neurons, heads or layers.
 
     kept [U] says which stay, scores [U] their importance, leaves [U] the amount in [0, 1] at which each goes (above 1:
-    never). `modules` are those whose outputs the units are, `hangs` (tensor, what it is, numbers per unit) is what goes
+    never). `heads` is how many query heads a unit holds: more than one where several share their keys and values.
+    `modules` are those whose outputs the units are, `hangs` (tensor, what it is, numbers per unit) is what goes
     along, `reason` says why none can go. A reason, or more than one module, means: no module's unit can go alone.
     """
 
@@ -77,6 +78,7 @@ class GroupReport:
     hangs: tuple[tuple[str, str, int], ...] = ()
     reason: str = ""
     blocks: tuple[str, ...] = ()
+    heads: int = 1
 
 
 @dataclass(frozen=True, slots=True)

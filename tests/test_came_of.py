@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pruneviz import came_of
 from pruneviz.course import Course
+from pruneviz.engine import reconstruct, scope
 from pruneviz.query import LONGEST_PIN, from_pin, from_query, to_pin, to_query
 from pruneviz.recipe import Recipe
 
@@ -63,19 +64,55 @@ def test_its_title_says_what_was_done(course, words):
     assert came_of.words(replace(RUN, course=course)) == words
 
 
+SHOT = replace(RUN, criterion="wanda", scope="row", course=Course(lab="oneshot", method="keep"))
+
+
+def shot(method: str, scope: str = "row", **more) -> Recipe:
+    return replace(SHOT, scope=scope, course=replace(SHOT.course, method=method), **more)
+
+
 @pytest.mark.parametrize(
-    "method, granularity, words",
+    "run, words",
     [
-        ("sparsegpt", "weight", "pruned in one shot at 70% by sparsegpt"),
-        ("keep", "weight", "pruned in one shot at 70% by wanda"),
-        ("swaps_refit", "2:4", "pruned in one shot at 2:4 by wanda and swaps and least squares, seed 3"),
+        (shot("sparsegpt"), "70% by sparsegpt"),
+        (shot(""), "70% by wanda"),
+        (shot("swaps_refit", granularity="2:4", seed=3), "2:4 by wanda and swaps and least squares, seed 3"),
+        (shot("sparsegpt", "layer"), "70% by sparsegpt"),
+        (shot("keep", "layer"), "70% by wanda, matrix by matrix"),
+        (shot("sparsegpt", "owl", seed=2), "70% by sparsegpt, shares by OWL, seed 2"),
+        (shot("least_squares", "erk"), "70% by wanda and least squares, shares by ERK"),
+        (shot("sparsegpt", "global", criterion="magnitude"), "70% by sparsegpt, shares by magnitude, globally"),
+        (shot("sparsegpt", "std"), "70% by sparsegpt, shares by wanda, by deviation"),
+        (shot("keep", "lamp"), "70% by wanda, by LAMP"),
+        (shot("sparsegpt", "global", granularity="2:4"), "2:4 by sparsegpt"),
     ],
 )
-def test_of_one_shot_its_title_says_who_chose_and_who_covered(method, granularity, words):
-    """No step was taken, so none is said."""
-    seed = 3 if granularity == "2:4" else 0
-    shot = Course(lab="oneshot", method=method)
-    assert came_of.words(replace(RUN, criterion="wanda", granularity=granularity, seed=seed, course=shot)) == words
+def test_of_one_shot_its_title_says_who_chose_who_covered_and_who_shared(run, words):
+    """No step was taken, so none is said. As much of each matrix, row by row, is what goes without saying."""
+    assert came_of.words(run) == f"pruned in one shot at {words}"
+
+
+def test_titles_tell_apart_what_is_not_the_same_run():
+    runs = [
+        shot("sparsegpt", scope, criterion=criterion, seed=seed)
+        for scope in ("row", "global", "owl", "std", "lamp", "erk")
+        for criterion in ("wanda", "magnitude")
+        for seed in (0, 1)
+        if came_of.opinion(shot("sparsegpt", scope)) or criterion == "wanda"
+    ]
+    assert len({came_of.words(run) for run in runs}) == len(runs) == 18
+
+
+def test_a_criterion_is_named_where_it_decides_anything():
+    """Which weights go, or, where scores of all matrices are compared, how much each gives: so say the scopes themselves."""
+    compared = {key for key, one in scope.shelf().items() if one.quota is None and not one.rows}
+    assert compared == set(came_of.COMPARED)
+    for key in scope.shelf():
+        assert came_of.opinion(shot("keep", key)) == came_of.opinion(shot("", key)) == "wanda"
+        assert came_of.opinion(shot("sparsegpt", key)) == ("wanda" if key in compared else "")
+        assert came_of.opinion(shot("sparsegpt", key, granularity="2:4")) == ""
+    for key, method in reconstruct.shelf().items():
+        assert (came_of.opinion(shot(key)) == "") == method.chooses
 
 
 def test_it_opens_at_what_its_run_took():

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from scipy.stats import binomtest
 
 from pruneviz import findings
-from pruneviz.report import Curve, CurvePoint, Report, Score, wilson
+from pruneviz.report import Curve, CurvePoint, GroupReport, Report, Score, wilson
 
 
 def curve(values, n=500):
@@ -69,6 +70,16 @@ def test_headlines_carry_their_numbers():
     assert findings.against_dense(report(score={"dense_value": 0.9})) == "±0.0 points"
 
 
+@pytest.mark.parametrize(("how", "said"), [
+    ({}, "Remove 58% of the weights, and perplexity goes from 44.51 to 45.00."),
+    ({"removed": 0}, "Nothing is removed: perplexity is 45.00."),
+    ({"energy": 0.0}, "Remove 58% of the weights: all were zero already, so perplexity stays at 45.00."),
+])  # fmt: skip
+def test_a_perplexity_that_cannot_move_goes_nowhere(how, said):
+    one = report(score={"correct": None, "value": 45.0, "dense_value": 44.51}, **how)
+    assert findings.headline(replace(one, score=replace(one.score, metric="perplexity"))) == said
+
+
 @pytest.mark.parametrize(("correct", "n"), [(0, 10), (10, 10), (450, 500), (1, 1), (9889, 10_000)])
 def test_wilson_is_scipys_interval(correct, n):
     expected = binomtest(correct, n).proportion_ci(method="wilson")
@@ -94,3 +105,11 @@ def test_the_cliff_of_a_perplexity_is_where_it_is_multiplied_by_most():
     found = findings.cliff(rising(values))
     assert (found.start, found.stop, found.points) == (0.2, 0.3, 0.0) and found.times == pytest.approx(5.0)
     assert findings.cliff(rising([10 + at / 10 for at in range(7)])) is None
+
+
+@pytest.mark.parametrize(("heads", "said"), [(1, "attention heads"), (2, "groups of heads")])
+def test_heads_that_share_keys_are_counted_as_groups(heads, said):
+    ones = np.ones(4)
+    group = GroupReport("attn", "attn", "head", 4, ones.astype(bool), ones, ones, heads=heads)
+    one = replace(report(), granularity="head", groups=(group,), units=4, units_removed=2)
+    assert findings.many(one) == said and findings.headline(one).startswith(f"Remove 50% of the {said}")

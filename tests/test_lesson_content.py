@@ -316,3 +316,13 @@ def test_what_the_lessons_of_the_other_labs_say_of_their_runs_holds():
     assert side("size", wide, tiny) == 1, "«so size does not matter»"
     spans = [spread([*lesson_figure.known(figure("size", one)).values()]) for one in (tiny, wide)]
     assert spans[0].high - spans[0].low > 3 * (spans[1].high - spans[1].low), "«end far apart from seed to seed»"
+
+
+def test_what_the_lesson_on_one_shot_says_of_choosing_and_covering_holds():
+    """Choosing by Wanda saves what magnitude costs more; covering saves what Wanda alone costs more; seed by seed."""
+    ways = ("method:keep criterion:magnitude", "method:keep", "method:least_squares")
+    size, plain, fit = (lesson_figure.known(figure("oneshot", f"perplexity with {one}")) for one in ways)
+    gains = [(size[seed] - plain[seed], plain[seed] - fit[seed]) for seed in plain]
+    assert all(min(pair) > 2 for pair in gains), "«about as much»: both are worth something"
+    more = spread([covering - choosing for choosing, covering in gains])
+    assert more.n == 3 and more.low < 0 < more.high, "«over three draws of text nobody can tell which is worth more»"

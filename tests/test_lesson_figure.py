@@ -113,10 +113,15 @@ def test_a_perplexity_is_a_number_and_no_share(monkeypatch):
         return Traced(replace(start, **own), "", "done", 1, 1, (Moment(1, 1, "done", {"value": value, "n": 96.0}),))
 
     kept = ended(50.0, criterion="magnitude", course=Course(lab="oneshot", method="keep"))
-    monkeypatch.setattr(shipped_runs, "read", lambda subject, lab: [ended(36.0), ended(38.0, seed=1), kept])
+    runs = [ended(36.0), ended(38.0, seed=1), kept]
+    monkeypatch.setattr(shipped_runs, "read", lambda subject, lab: runs)
     figures = {"p": read("perplexity", start), "k": read("perplexity with method:keep criterion:magnitude", start)}
     assert lesson_figure.value("figure", (figures["p"],)) == 37.0
     assert lesson_figure.fill("{p}, {p.mean}, {k}", figures) == "37.00 (24.29 to 49.71), 37.00, 50.00"
+    runs.append(replace(kept, recipe=replace(kept.recipe, seed=1)))
+    assert lesson_figure.fill("{k}", figures) == "50.00 (the same for every seed)", (
+        "an interval of no width looks like a slip"
+    )
     assert read("perplexity with granularity:2:4", start).runs == replace(start, granularity="2:4")
 
 

@@ -17,7 +17,6 @@ payers.beside_the_slider(recipe, report, found)
 if found.classes:
     payers.whom_for_whom(found)
     payers.examples(recipe, found)
-explained.pair(recipe, recipe.example)
-if found.classes:
+    explained.pair(recipe, recipe.example)
     payers.confidence(found)
     payers.first(recipe, found)

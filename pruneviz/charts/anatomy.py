@@ -66,6 +66,8 @@ def treemap(layers: Sequence[LayerReport], model: str) -> Chart:
     """The network by weights: blocks, layers, and in each what stays (blue) and what goes (hatched)."""
     nodes = list(_nodes(layers, model))
     chart = theme.figure([_tree(nodes)], "", "", 330)
+    # A name that does not fit at a size that can be read is left out; a finger on its place says it.
+    chart.update_layout(uniformtext={"minsize": 9, "mode": "hide"})
     title = _treemap_title(layers)
     rows = tuple(
         (one.label, "×".join(map(str, one.shape)), one.weights, one.kept, f"{1 - one.sparsity:.1%}") for one in layers

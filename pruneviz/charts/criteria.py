@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from pruneviz.charts import theme
-from pruneviz.charts.chart import Chart, as_percent, float32, number, whole
+from pruneviz.charts.chart import Chart, amount, as_percent, float32, number, whole
 from pruneviz.report import Agreement, Curve, CurvePoint
 
 POINTS = 0.05
@@ -40,7 +40,7 @@ def curves(
         chart.update_yaxes(range=[0, 103])
     elif curves and all(point.correct is None for curve in curves for point in curve.points):
         line = {"color": theme.QUIET, "dash": "dot", "width": 1.5}
-        chart.add_hline(curves[0].chance, line=line, name=f"guessing, {number(curves[0].chance)}", showlegend=True)
+        chart.add_hline(curves[0].chance, line=line, name=f"chance, {amount(curves[0].chance)}", showlegend=True)
         values = [point.value for curve in curves for point in curve.points]
         chart.update_yaxes(type="log", dtick="D2" if max(values) < WIDE * min(values) else 1)
     chart.update_xaxes(range=[-1, 102])
@@ -86,7 +86,8 @@ def agreement(agreement: Agreement, names: Mapping[str, str]) -> Chart:
     )
     chart = theme.figure([heat, figures], "", "", 130 + 48 * len(words))
     chart.update_yaxes(autorange="reversed", title="", showgrid=False)
-    chart.update_xaxes(title="", showgrid=False, tickangle=0 if sum(map(len, words)) < 40 else None)
+    # No angle is set: on a narrow screen the words turn before they touch each other.
+    chart.update_xaxes(title="", showgrid=False, autotickangles=[0, 45, 90])
     rows = tuple((word, *(f"{cell:.1%}" for cell in row)) for word, row in zip(words, matrix, strict=True))
     title = _agreement_title(words, matrix)
     return Chart(title, chart, f"{title} A square per pair of criteria.", (("criterion", *words), rows))

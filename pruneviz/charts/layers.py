@@ -62,7 +62,7 @@ def damage(harm: Sequence[LayerDamage]) -> Chart:
         showlegend=False,
     )
     dots = [_dots([100 * v for v in values], harm, name, style, f"{name}: %{{x:.1f}}%") for name, values, style in styles]
-    chart = theme.figure([bridges, *dots], "% of the layer's own Σw² and ‖y‖", "", 130 + 24 * len(harm))
+    chart = theme.figure([bridges, *dots], "% of the layer's own<br>Σw² and ‖y‖", "", 130 + 24 * len(harm))
     order = [named(d.label) for d in harm][::-1]
     chart.update_yaxes(title="", categoryorder="array", categoryarray=order, range=[-0.6, len(order) - 0.4])
     chart.update_xaxes(rangemode="tozero")

@@ -78,10 +78,11 @@ def _band(before: Sequence[int], after: Sequence[int], side: int, ground: str, n
 
 
 def _gauges(stages: Sequence[tuple[str, int, int]], many: str) -> go.Scatter:
-    """What passes on at each stage and what once did, above the river."""
+    """What passes on at each stage and what once did, above the river, clear of its edge."""
+    lift = 0.02 * max((units for _, units, _ in stages), default=0)
     return go.Scatter(
         x=list(range(len(stages))),
-        y=[0.5 * units for _, units, _ in stages],
+        y=[0.5 * units + lift for _, units, _ in stages],
         mode="text",
         text=[f"<b>{left}</b>/{units}" for _, units, left in stages],
         textposition="top center",

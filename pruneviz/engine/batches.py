@@ -28,6 +28,36 @@ def split(inputs: Inputs, size: int) -> Iterator[Inputs]:
         yield at(inputs, slice(start, start + size))
 
 
+def copied(inputs: Inputs) -> Inputs:
+    """The same in memory of their own: a network may write to what it is given."""
+    return {name: one.clone() for name, one in inputs.items()} if isinstance(inputs, Mapping) else inputs.clone()
+
+
+NOTHING = -100
+"""The label of a place where nothing is predicted."""
+
+
+def unpadded(inputs: Inputs, labels: Tensor | None = None) -> Iterator[Inputs]:
+    """The same samples without the padding behind shorter texts: those of one length at a time, cut to it, longest first.
+    All at once, in their order, where there is no padding.
+
+    What is padding the inputs say, by an `attention_mask` [N, T], or labels [N, T] of tokens [N, T]: behind the last place
+    where something is predicted there is nothing that counts, and nothing that is said there is ever heard.
+    """
+    told = inputs.get("attention_mask") if isinstance(inputs, Mapping) else None
+    if told is None and labels is not None and not isinstance(inputs, Mapping) and labels.shape == inputs.shape:
+        told = labels != NOTHING if labels.ndim == 2 else None
+    if told is None or told.ndim != 2 or bool(told[:, -1:].all()):
+        yield inputs
+        return
+    places = torch.arange(1, told.shape[1] + 1, device=told.device)
+    lengths = (places * (told != 0)).amax(1)
+    for length in lengths.unique().flip(0).tolist():
+        some = at(inputs, lengths == length)
+        if length:
+            yield {key: one[:, :length] for key, one in some.items()} if isinstance(some, Mapping) else some[:, :length]
+
+
 def plain(inputs: Inputs) -> Inputs:
     """The same, fit to be differentiated."""
     if isinstance(inputs, Mapping):

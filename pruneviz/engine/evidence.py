@@ -43,7 +43,7 @@ def gather(
                 tasks.find(subject.task).check(labels, rehearsal.classes)
                 found, word = _derivatives(rehearsal, asked, inputs, labels)
             if "input_norm" in asked:
-                found["input_norm"] = input_norms(subject, inputs)
+                found["input_norm"] = input_norms(subject, inputs, labels)
     evidence = tuple(_evidence(subject, layer, seed, found) for layer in subject.layers)
     return Gathered(evidence, n, time.perf_counter() - start, word)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pruneviz.engine import criterion as criteria
 from pruneviz.engine import granularity
 from pruneviz.engine import scope as scopes
-from pruneviz.engine.structure import find
+from pruneviz.engine.structure import find, straddling
 from pruneviz.engine.structure.units import KINDS, Structure
 from pruneviz.engine.subject import Subject
 from pruneviz.findings import noun
@@ -39,6 +39,20 @@ def check(subject: Subject, recipe: Recipe) -> None:
     for name in recipe.own_amounts():
         if name not in known:
             raise ValueError(f"{subject.title} has no layer {name!r}; there are {', '.join(sorted(known))}")
+    if pattern := granularity.pattern(recipe.granularity):
+        _check_heads(subject, recipe, pattern[1])
+
+
+def _check_heads(subject: Subject, recipe: Recipe, m: int) -> None:
+    """Refuses a pattern whose groups would mix heads, unless the matrices where they would stay whole."""
+    whole = {name for name, amount in recipe.own_amounts().items() if not amount}
+    here = {name for layer in subject.layers if layer.name not in whole for name in (layer.name, *layer.aliases)}
+    found = {name: size for name, size in straddling.straddled(subject.network, m).items() if name in here}
+    if found:
+        said = straddling.sentence(subject.title, found, recipe.granularity)
+        raise ValueError(
+            f"{said}; keep {'those layers' if len(found) > 1 else 'that layer'} whole, or choose single weights"
+        )
 
 
 def _listed(words: list[str]) -> str:

@@ -1,19 +1,16 @@
 """Input norms: how large the numbers are that each weight is multiplied by, ‖X_j‖₂ over all samples and places.
 
-One forward pass of a private network, which is listened to and not differentiated; no hook is set. Of a window of text every
-place counts, as in the published code. The padding behind a shorter text does not, where the network is told of it: nothing
-that is said there is ever heard.
+One forward pass of a private network, which is listened to and not differentiated; no hook is set. Of a text every place
+counts, but not the padding behind a shorter one.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-from pruneviz.engine.batches import Inputs, at, rows, said, split
+from pruneviz.engine.batches import Inputs, at, rows, said, split, unpadded
 from pruneviz.engine.factors import Listener
 from pruneviz.engine.subject import Subject
 from pruneviz.engine.working import private
@@ -25,7 +22,7 @@ FEW = 2
 """Samples that are looked at first, to see how many more there is room for at a time."""
 
 
-def input_norms(subject: Subject, inputs: Inputs) -> dict[str, Tensor]:
+def input_norms(subject: Subject, inputs: Inputs, labels: Tensor | None = None) -> dict[str, Tensor]:
     """‖X_j‖₂ by layer, in a shape that broadcasts against its weight; zero where a weight is never used.
 
     Of a matrix [O, I] it is [1, I] ([O, I] where its rows met different inputs), of a kernel [O, I, *K] it is [1, I, *K],
@@ -35,22 +32,10 @@ def input_norms(subject: Subject, inputs: Inputs) -> dict[str, Tensor]:
     # Where derivatives could be asked for, no layer takes a fused way that hides its products; nothing is kept for them.
     nothing = saved_tensors_hooks(lambda _: None, lambda _: None)
     with torch.inference_mode(False), torch.enable_grad(), nothing, Listener(weights) as listener:
-        for some in _unpadded(inputs):
+        for some in unpadded(inputs, labels):
             first, rest = at(some, slice(0, FEW)), at(some, slice(FEW, None))
             said(network, first)
             if rows(rest):
                 for part in split(rest, max(1, min(MOST, ROOM * rows(first) // listener.largest))):
                     said(network, part)
     return {name: listener.squares(name).sqrt().to(weight.dtype) for name, weight in weights.items()}
-
-
-def _unpadded(inputs: Inputs) -> Iterator[Inputs]:
-    """Texts of one length at a time, cut to it, the longest first, where a mask says how long they are; else all of it."""
-    told = inputs.get("attention_mask") if isinstance(inputs, Mapping) else None
-    if told is None or told.ndim != 2:
-        yield inputs
-        return
-    lengths = told.sum(1)
-    for length in lengths.unique().flip(0).tolist():
-        chosen = at(inputs, lengths == length)
-        yield {name: one[:, :length] for name, one in chosen.items()}

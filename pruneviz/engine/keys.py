@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pruneviz.engine.evenly import evenly
 from pruneviz.engine.scope import Scope
 
 UNSIGNED = np.int32(0x7FFFFFFF)
@@ -25,9 +26,6 @@ INFINITE = 0x7F800000
 
 ROW_BITS = 30
 """A place within a layer, as a share of it, has so many bits: rows are even to the weight in layers of up to 2²⁸ weights."""
-
-SPREAD = np.uint64(2654435769)
-"""2³² over the golden ratio: multiples of it fall evenly into any range."""
 
 AT_ONCE = 1 << 22
 """So many weights of a layer are sorted within their rows at a time."""
@@ -207,9 +205,8 @@ def _in_rows(keys: np.ndarray, shapes: Sequence[tuple[int, ...]], rows: Sequence
 def _turns(scores: np.ndarray) -> np.ndarray:
     """(2p + 1) / 2n, p the place of each of a layer's n weights [rows, length], in units of 2⁻³⁰: int32."""
     rows, length = scores.shape
-    order = np.argsort((np.arange(rows, dtype=np.uint64) * SPREAD) & np.uint64(0xFFFFFFFF), kind="stable")
     phase = np.empty(rows, dtype=np.int64)
-    phase[order] = np.arange(rows)
+    phase[evenly(rows)] = np.arange(rows)
     found, step = np.empty(scores.shape, dtype=np.int32), max(1, AT_ONCE // max(1, length))
     for first in range(0, rows, step):
         part = slice(first, first + step)

@@ -20,7 +20,8 @@ from torch import Tensor
 from pruneviz.engine import kernels
 from pruneviz.engine.keys import Keys, Rows, keys_of
 from pruneviz.engine.mask import Mask
-from pruneviz.engine.scope import Quota, Scope, find
+from pruneviz.engine.quota import Quota
+from pruneviz.engine.scope import Scope, find
 from pruneviz.engine.selection import EVERYBODY, HITS, Counts, Cut, Part, Search, count, locate, segments_of, settle
 from pruneviz.engine.subject import inputs_axis
 

@@ -15,8 +15,9 @@ import numpy as np
 
 from pruneviz.engine import granularity
 from pruneviz.engine.mask import Mask
+from pruneviz.engine.quota import sequence
 from pruneviz.engine.ranking import NODES, Nothing, fraction
-from pruneviz.engine.scope import Scope, find, sequence
+from pruneviz.engine.scope import Scope, find
 from pruneviz.engine.structure.units import Kept, Structure
 from pruneviz.engine.subject import Layer
 

@@ -68,6 +68,7 @@ def groups(subject: Subject, recipe: Recipe, ranking: UnitRanking) -> tuple[Grou
             hangs=hangs(subject.network, group),
             reason=group.reason,
             blocks=group.blocks,
+            heads=group.heads,
         )
         for group in ranking.structure.groups
     )

@@ -14,6 +14,8 @@ from pruneviz.studio import house_rules
 
 PATTERNS = ("1:2", "2:4", "4:8", "1:4")
 """The N:M patterns that a menu offers; a link may name any other."""
+NOT_OF_LANGUAGE = frozenset({"hessian_diagonal", "conductance"})
+"""What the engine gathers of no language model: its curvature, and a way from a mean text to a text."""
 
 _CRITERIA = Path(__file__).resolve().parent.parent / "engine" / "criteria"
 
@@ -23,6 +25,7 @@ class Words:
     """What a visitor reads of a criterion or a scope: name, explanation, formula, and where that comes from.
 
     `units` are the granularities that a criterion is for; empty where it scores weights, which units then pool.
+    `of_language` says whether it can judge a language model.
     """
 
     name: str
@@ -34,6 +37,7 @@ class Words:
     needs_data: bool
     in_loss: bool = False
     units: tuple[str, ...] = ()
+    of_language: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +139,12 @@ def scopes(granularity: str = "weight") -> dict[str, Words]:
     }
 
 
-def order(granularity: str = "weight") -> list[str]:
-    """The criteria as a menu shows them: magnitude first, the random baseline last."""
+def order(granularity: str = "weight", language: bool = False) -> list[str]:
+    """The criteria as a menu shows them: magnitude first, the random baseline last. Of a `language` model those are left
+    out that the engine refuses for it."""
     first, last = ["magnitude"], ["random"]
     fits = [key for key, one in criteria().items() if not one.units or granularity in one.units]
+    fits = [key for key in fits if criteria()[key].of_language or not language]
     return [*first, *(key for key in fits if key not in first + last), *last]
 
 
@@ -176,6 +182,7 @@ def _words(path: Path) -> Words:
     }
     paper = [ast.literal_eval(part) for part in named["paper"].args]
     paper += [ast.literal_eval(part.value) for part in named["paper"].keywords]
+    needs = ast.literal_eval(named["needs"])
     return Words(
         name=ast.literal_eval(named["name"]) if "name" in named else path.stem,
         text=ast.get_docstring(tree) or "",
@@ -184,7 +191,8 @@ def _words(path: Path) -> Words:
         where=paper[1] if len(paper) > 1 else "",
         url=paper[2] if len(paper) > 2 else "",
         in_loss=ast.literal_eval(named["in_loss"]) if "in_loss" in named else False,
-        needs_data=any(need not in ("weight", "bn_scale") for need in ast.literal_eval(named["needs"])),
+        needs_data=any(need not in ("weight", "bn_scale") for need in needs),
+        of_language=not NOT_OF_LANGUAGE.intersection(needs),
         units=tuple(ast.literal_eval(named["units"])) if "units" in named else (),
     )
 

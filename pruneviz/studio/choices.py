@@ -36,9 +36,10 @@ def what_goes(recipe: Recipe) -> None:
 def by_what(recipe: Recipe) -> None:
     """By which importance, pooled how, compared with whom. Few choices lie open; the many of units fold into menus."""
     names, scopes = catalogue.criteria(), catalogue.scopes(recipe.granularity)
+    offered = catalogue.order(recipe.granularity, kitchen.of_language(recipe))
     ask, how = (bench.select, {"width": 220}) if recipe.granularity in catalogue.UNITS else (bench.choose, {})
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="choices", width="content"):
-        ask("criterion", "criterion", catalogue.order(recipe.granularity), lambda key: names[key].name, **how)
+        ask("criterion", "criterion", offered, lambda key: names[key].name, **how)
         pooled(recipe)
         if ":" not in recipe.granularity:
             ask("compared", "scope", [*scopes], lambda key: scopes[key].name, **how)

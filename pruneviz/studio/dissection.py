@@ -21,7 +21,7 @@ def headline(recipe: Recipe, report: Report) -> str:
     """What this setting takes, in one sentence."""
     if not report.groups:
         return f"{findings.percent(report.sparsity)} of the weights are zero, and the network is as large as before."
-    return charts.headline(report.groups, catalogue.kind(recipe.granularity).many, units.readers(recipe))
+    return charts.headline(report.groups, findings.many(report), units.readers(recipe))
 
 
 def caption(recipe: Recipe, report: Report) -> str:
@@ -31,7 +31,7 @@ def caption(recipe: Recipe, report: Report) -> str:
             "Weights go one by one, and the matrices stay as large as they were. Choose filters, neurons, heads or layers, "
             "whichever this model has, to see whole units go and a smaller network remain."
         )
-    many = catalogue.kind(recipe.granularity).many
+    many = findings.many(report)
     uneven = charts.uneven(report.groups, many)
     return f"{uneven} Drag the slider, or click a unit to remove or restore it; every click can be undone.".strip()
 
@@ -45,9 +45,10 @@ def choose(recipe: Recipe) -> None:
     """What goes, by which importance, compared with whom: in one row, so that slider and units share a screen."""
     names, scopes = catalogue.criteria(), catalogue.scopes(recipe.granularity)
     offered = [key for key in catalogue.granularities(recipe.granularity) if ":" in key or key in kitchen.offers(recipe)]
+    criteria = catalogue.order(recipe.granularity, kitchen.of_language(recipe))
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="choices"):
         bench.choose("what goes", "granularity", offered, catalogue.granularity_name)
-        bench.select("criterion", "criterion", catalogue.order(recipe.granularity), lambda key: names[key].name, width=220)
+        bench.select("criterion", "criterion", criteria, lambda key: names[key].name, width=220)
         if recipe.granularity in catalogue.UNITS and not names[recipe.criterion].units:
             bench.select("pooled by", "pool", [*choices.POOLS], choices.POOLS.get, width=130)
         if ":" in recipe.granularity:
@@ -115,7 +116,7 @@ def left(recipe: Recipe, report: Report) -> None:
         _small("Area: weights. Blue stays, hatched goes.")
     if not report.groups:
         return
-    many = catalogue.kind(recipe.granularity).many
+    many = findings.many(report)
     with other:
         show.chart(charts.widths(report.groups, many), key="widths")
     if len(report.groups) > 1 and not report.groups[0].blocks:

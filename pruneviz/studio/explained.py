@@ -69,7 +69,7 @@ def _refused(name: str) -> str:
     try:
         explain.refuse(kitchen.subject(name))
     except ValueError as problem:
-        return plain.markdown(problem, 600)
+        return f"{plain.markdown(problem, 600)}."
     return ""
 
 

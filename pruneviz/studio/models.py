@@ -92,6 +92,14 @@ def offers(recipe: Recipe) -> tuple[str, ...]:
     return found.offers if found and found.offers else _offers(recipe.subject)
 
 
+def of_language(recipe: Recipe) -> bool:
+    """Whether a model writes text on. Shipped samples know it without torch."""
+    found = shipped(recipe.subject)
+    if found:
+        return next(iter(found.curves.values())).metric == "perplexity"
+    return subject(recipe.subject).task == "language_modelling"
+
+
 @larder.kept(1)
 def _offers(name: str) -> tuple[str, ...]:
     from pruneviz.engine.structure import find

@@ -37,7 +37,7 @@ def hero(
         curve=line(curve, _how(report)),
         **_metric(curve),
         n=report.score.of or report.score.n,
-        **_what(recipe.granularity, sweep),
+        **{**_what(recipe.granularity, sweep), "noun": findings.many(report)},
         halves=_halves(curve),
         baseline=line(baseline, "random pruning (baseline)") if baseline else None,
         tuned=line(tuned, "after fine-tuning") if tuned else None,

@@ -23,7 +23,7 @@ def part(recipe: Recipe, found: Breakage) -> None:
     names = {one.window: f"window {one.window:,}, {_which(one.rank, one.of)}" for one in found.passages}
     bench.choose("passage", "example", [*names], names.get)
     here = next((one for one in found.passages if one.window == recipe.example), found.passages[0])
-    show.text(charts.passage(here), key="passage")
+    show.text(charts.passage(here, show.dark()), key="passage")
     st.header("How does it go on?", anchor=False)
     _continued(recipe, here.window)
 
@@ -40,7 +40,7 @@ def _continued(recipe: Recipe, window: int) -> None:
     except ValueError as problem:  # of a heavy model it is asked of the worker, and can be cancelled
         st.info(f"Nothing was written: {plain.markdown(problem, 600)}")
         return
-    show.text(charts.continuation(found), key="continuation")
+    show.text(charts.continuation(found, show.dark()), key="continuation")
     st.markdown(
         f":small[{TOKENS} tokens each, the likeliest one every time, after the beginning of the held-out window {window:,}. "
         "A coloured ground begins where the two networks part. One example is no measurement, and small models repeat "

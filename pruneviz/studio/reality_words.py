@@ -31,6 +31,10 @@ def headline(recipe: Recipe, truth: Truth | None) -> str:
         return f"{said}; too noisy to say: the really smaller network cannot be told from the dense one."
     if smaller.same:
         return f"{said}; the really smaller network is not measurably faster either."
+    if truth.unclear(zeros) and not _sparse_gain(truth):
+        share = findings.percent(round(truth.sparsity, 3))
+        faster = f"The really smaller network takes {less_time(smaller)}"
+        return f"{faster}; what {share} zeros alone do is too noisy to say."
     alone = zeros.same and not truth.unclear(zeros) and not _sparse_gain(truth) and smaller.ratio.median < 1
     return f"{said}; {'only the really smaller network is faster:' if alone else 'really smaller,'} {less_time(smaller)}."
 
@@ -80,7 +84,8 @@ def budget(recipe: Recipe, truth: Truth) -> str:
     many, share = findings.noun(truth.smaller_granularity), findings.percent(round(truth.smaller_amount, 3))
     proof = ""
     if truth.difference is not None:
-        proof = f" It computes what the masked network computes, within {truth.difference:.1g} of the largest output."
+        apart = f"within {truth.difference:.1g} of the largest output" if truth.difference else "to the last bit"
+        proof = f" It computes what the masked network computes, {apart}."
     if recipe.granularity == "layer":
         return (
             f"**Zeros** sets the weights of {share} of the layers to zero; their norms and biases still speak, so "

@@ -38,12 +38,17 @@ def chart(one: Chart, key: str, on_pick: Callable[[list[Any]], None] | None = No
     `on_pick` hears on which marks a visitor clicked, by what their `customdata` say. Only markers tell of a click.
     """
     st.subheader(one.title.translate(_TITLE_SIGNS), anchor=False)
-    figure = theme.on_dark(one.figure) if st.context.theme.type == "dark" else one.figure
+    figure = theme.on_dark(one.figure) if dark() else one.figure
     how = {"on_select": lambda: _picked(key, on_pick), "selection_mode": "points"} if on_pick else {}
     st.plotly_chart(figure, key=key, alt=one.alt, config=_CONFIG, **how)
     with st.expander("View as table", key=f"{key}-table"):
         header, rows = one.table
         table([tuple(header), *([_words(cell) for cell in row] for row in rows)], one.title)
+
+
+def dark() -> bool:
+    """Whether the visitor's page is dark."""
+    return st.context.theme.type == "dark"
 
 
 def text(one: Text, key: str) -> None:

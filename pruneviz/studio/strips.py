@@ -107,7 +107,7 @@ def _removed(report: Report, first: Report | None) -> Figure:
     left, all_of = (report.units - report.units_removed, report.units) if report.units else (report.left, report.weights)
     of_kind = first is not None and catalogue.kind(first.granularity).many == kind.many
     against = _more(findings.share(report), findings.share(first)) if of_kind else "–" if first else ""
-    below = f"{left:,} of {all_of:,} {kind.many} left"
+    below = f"{left:,} of {all_of:,} {findings.many(report)} left"
     return Figure(kind.measure, findings.percent(findings.share(report)), below, against)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pruneviz import findings
 from pruneviz.recipe import Recipe
 from pruneviz.report import GroupReport, Report
 from pruneviz.studio import catalogue, kitchen, larder, orders, portraits
@@ -50,7 +51,8 @@ def anatomy(recipe: Recipe, report: Report) -> Anatomy:
         )
         for one in report.groups
     )
-    return Anatomy(100 * recipe.amount, kind.many, kind.one, formula(recipe), groups, recipe.scope, recipe.floor)
+    one = "group of heads" if findings.many(report) != kind.many else kind.one
+    return Anatomy(100 * recipe.amount, findings.many(report), one, formula(recipe), groups, recipe.scope, recipe.floor)
 
 
 def coupling(group: GroupReport) -> str:

@@ -72,7 +72,7 @@ def _able(recipe: Recipe) -> list[str]:
 
 def _left_out(recipe: Recipe, keys: list[str]) -> None:
     for key in keys:
-        st.caption(f"Not compared: {plain.markdown(_absent(recipe, key), 512)}")
+        st.caption(f"Not compared: {plain.markdown(_absent(recipe, key).rstrip('.'), 512)}.")
 
 
 def _by_units(curve: Curve) -> Curve:
@@ -120,7 +120,7 @@ def one_weight(recipe: Recipe) -> None:
     try:
         story = insight.story(recipe, layer, index)
     except ValueError as problem:  # a language model's curvature is not computed
-        st.caption(f"Not shown: {plain.markdown(problem, 512)}")
+        st.caption(f"Not shown: {plain.markdown(problem, 512)}.")
         return
     left, right = st.columns(2, gap="large")
     with left:

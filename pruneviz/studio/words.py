@@ -16,8 +16,9 @@ from pruneviz.studio import catalogue, curves
 def start(report: Report, curve: Curve | None, own: int) -> str:
     """The line under the headline; `own` counts the layers that do not follow the slider."""
     how = findings.how_cut(report.subject)
+    figures = "figures" if report.score.correct is None else "accuracies"
     if curve is None:
-        return f"Choose a pattern. All accuracies are {how}."
+        return f"Choose a pattern. All {figures} are {how}."
     cliff, many = findings.cliff(curve), findings.noun(report.granularity)
     if 0 < report.units < findings.FEW:
         return f"Drag the slider: each of the {report.units} {many} is one step, {how}."
@@ -25,10 +26,10 @@ def start(report: Report, curve: Curve | None, own: int) -> str:
     if few:
         return (
             f"Drag the slider. Hollow points of the curve are of {few:,} {curve.noun} so far, with intervals to match; more "
-            f"are being measured. All accuracies are {how}."
+            f"are being measured. All {figures} are {how}."
         )
     if len(curve.points) < PERCENTS:
-        return f"Drag the slider. The curve is still being measured; all accuracies are {how}."
+        return f"Drag the slider. The curve is still being measured; all {figures} are {how}."
     if own:
         held = "1 layer has" if own == 1 else f"{own} layers have"
         return (
@@ -238,7 +239,7 @@ def compared_help(offered: Sequence[curves.Compared]) -> str:
 def agreement(many: str) -> str:
     return (
         f"Of the {many} that either of two criteria removes, the share of weights that both remove. Two criteria can agree "
-        f"on almost all of them and still differ in accuracy: what matters is the {many} on which they differ."
+        f"on almost all of them and still differ in what they cost: what matters is the {many} on which they differ."
     )
 
 

@@ -22,6 +22,8 @@ SHELL = shutil.which("chromium-headless-shell")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 PATIENCE = 120_000
 """Milliseconds that a page may take before we say that it does not come: a busy machine is no bug."""
+REST = 500
+"""Milliseconds without a word to the server after which a page rests."""
 THUMB = 24
 PAGES = {
     "slider": "/", "weights": "/weights", "anatomy": "/anatomy", "damage": "/damage", "sensitivity": "/sensitivity",
@@ -169,6 +171,18 @@ def _is_error(message) -> bool:
 
 def _is_foreign(url: str, address: str) -> bool:
     return not url.startswith((address, address.replace("http", "ws", 1), "blob:", "data:"))
+
+
+def rested(page) -> int:
+    """How many frames were sent, once the page has had nothing to send for a while: what it sends from here on is an answer
+    to a hand, and not the last word of its own beginning. A page whose curves grow asks for them of itself."""
+    page.wait_for_function("() => !document.body.innerText.includes('Measuring in the background')", timeout=PATIENCE)
+    sent, waited = -1, 0
+    while sent != len(page.frames_sent):
+        assert waited < PATIENCE, "the page never rests"
+        sent, waited = len(page.frames_sent), waited + REST
+        page.wait_for_timeout(REST)
+    return sent
 
 
 def drag(page, selector: str, start: float, stops: list[float], seen) -> list:

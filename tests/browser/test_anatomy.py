@@ -12,7 +12,7 @@ from pruneviz.engine import evaluate
 from pruneviz.engine.measure import Workspace
 from pruneviz.engine.sources import card
 from pruneviz.recipe import Recipe
-from tests.browser.server import drag, serving, settle, slider, visits
+from tests.browser.server import drag, rested, serving, settle, slider, visits
 
 pytestmark = pytest.mark.browser
 
@@ -61,7 +61,7 @@ def await_log(page, count: int) -> list[str]:
 
 def test_units_turn_hatched_while_dragging_and_the_server_hears_nothing(look):
     page = look()
-    sent = len(page.frames_sent)
+    sent = rested(page)
 
     def state():
         return page.evaluate(STATES), page.evaluate(WIDTHS), page.locator(LEFT).inner_text()
@@ -218,7 +218,7 @@ def test_a_wide_network_shows_a_page_of_units_at_a_time(look):
     assert last.locator(".pv-unit").count() == 0
     last.get_by_role("button", name="show 512 filters").click()
     assert last.locator(".pv-unit").count() == 256
-    sent = len(page.frames_sent)
+    sent = rested(page)
     states = drag(page, slider(), 30, STOPS, lambda: page.locator(LEFT).inner_text())
     assert len(set(states)) == 12 and len(page.frames_sent) == sent
     page.mouse.up()
@@ -274,7 +274,7 @@ def await_quiet(page) -> None:
 def test_on_the_page_a_drag_is_live_and_its_release_is_measured(visit):
     page = opened(visit, "digits_cnn", "filter", 30)
     await_quiet(page)
-    sent = len(page.frames_sent)
+    sent = rested(page)
     states = drag(page, slider(), 30, STOPS, lambda: page.evaluate(STATES))
     assert len(set(states)) >= 10
     assert len(page.frames_sent) == sent, "a drag must not talk to the server"

@@ -13,7 +13,7 @@ from pruneviz.engine.criterion import offered
 from pruneviz.engine.measure import Workspace
 from pruneviz.engine.sources import card
 from pruneviz.recipe import Recipe
-from tests.browser.server import drag, serving, settle, slider, visits
+from tests.browser.server import drag, rested, serving, settle, slider, visits
 
 pytestmark = pytest.mark.browser
 
@@ -119,7 +119,7 @@ def test_the_hero_redraws_at_every_move_and_measures_on_release(visit):
     page = visit()
     await_exact(page, 50)
     live = '[data-pv="scrubber"] [data-pv="live-accuracy"]'
-    sent = len(page.frames_sent)
+    sent = rested(page)
     states = drag(page, slider(), 50, STOPS, lambda: (page.locator(live).inner_text(), page.locator(slider()).input_value()))
     assert len(set(states)) >= 10 and all(len(percents(text)) == 1 for text, _ in states)
     assert len(page.frames_sent) == sent, "a drag must not talk to the server"
@@ -152,7 +152,7 @@ def test_each_criterion_has_a_live_slider_linked_and_alone(compared, criterion):
             page.locator(slider(key)).input_value() for key in offered("weight")
         )
 
-    sent = len(page.frames_sent)
+    sent = rested(page)
     stops = [stop - 3 * sorted(offered("weight")).index(criterion) for stop in STOPS]
     states = drag(page, slider(criterion), start, stops, state)
     assert len(set(states)) >= 10 and len(page.frames_sent) == sent
@@ -164,7 +164,7 @@ def test_each_criterion_has_a_live_slider_linked_and_alone(compared, criterion):
 
     page.locator('[data-pv="linked"]').uncheck()
     before = strip(page)
-    sent = len(page.frames_sent)
+    sent = rested(page)
     drag(page, slider(criterion), stops[-1], [40, 33, 25], state)
     assert page.locator(slider(others[0])).input_value() == str(stops[-1])
     page.mouse.up()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.browser.server import drag, serving, slider, thumb, visits
+from tests.browser.server import drag, rested, serving, slider, thumb, visits
 
 pytestmark = pytest.mark.browser
 
@@ -48,7 +48,7 @@ def await_log(page, count: int) -> list[str]:
 def test_a_drag_redraws_at_every_move_and_tells_python_once_on_release(visit):
     page = visit()
     assert page.locator(MAIN).count() == 1
-    sent = len(page.frames_sent)
+    sent = rested(page)
     picture = "() => [...document.querySelectorAll('.pv-hist path')].map(p => p.getAttribute('d')).join()"
     pictures = []
 
@@ -241,3 +241,22 @@ def test_labels_of_the_curve_do_not_overlap(visit, width):
     named = {box[0] for box in boxes} | set(page.locator(".pv-heart .pv-legend span").all_inner_texts())
     wanted = ["one shot, no fine-tuning", "after fine-tuning", "random pruning (baseline)", "chance"]
     assert all(any(word in name for name in named) for word in wanted)
+
+
+def test_a_narrow_screen_cuts_no_word_and_no_line_runs_through_one(visit):
+    """A legend wraps; the lines at a threshold begin below its words; a shape is whole or not there."""
+    page = visit("/", 400)
+    legend = page.locator(".pv-hist .pv-legend")
+    legend.evaluate("one => one.append(Object.assign(document.createElement('span'), {textContent: 'a law '.repeat(40)}))")
+    assert legend.evaluate("one => one.scrollWidth - one.clientWidth") <= 0
+    tops = page.evaluate("""() => [...document.querySelectorAll('.pv-hist .pv-threshold')].flatMap(one =>
+      [...(one.getAttribute('d') || '').matchAll(/M[\\d.]+ ([\\d.]+)/g)].map(found => Number(found[1])))""")
+    feet = page.evaluate("""() => [...document.querySelectorAll('.pv-hist text.pv-label')].filter(one => one.textContent)
+      .map(one => { const box = one.getBBox(); return box.y + box.height })""")
+    assert tops and feet and min(tops) > max(feet) - 4
+    name = page.locator("[data-layer] .pv-name").first
+    name.evaluate("one => { one.textContent = 'model.layers.0.self_attn.q_proj_of_a_long_name' }")
+    row = page.locator("[data-layer] .pv-said").first
+    inside = "one => one.lastChild.getBoundingClientRect().top < one.getBoundingClientRect().bottom - 1"
+    assert not row.evaluate(inside), "the shape left the line whole"
+    assert "×" in row.get_attribute("title")

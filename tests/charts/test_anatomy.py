@@ -35,6 +35,14 @@ CHARTS = {
 }
 
 
+def test_names_are_read_or_left_out():
+    """In the treemap none is set smaller than nine pixels; above the river none touches its edge, half of its width."""
+    words = CHARTS["treemap"]().figure.layout.uniformtext
+    assert (words.minsize, words.mode) == (9, "hide")
+    gauges = next(one for one in CHARTS["flow"]().figure.data if one.mode == "text")
+    assert all(y > units / 2 for y, units in zip(gauges.y, (4, 8), strict=False))
+
+
 @pytest.mark.parametrize("name", CHARTS)
 def test_every_chart_says_what_it_found_and_has_a_twin(name):
     chart = CHARTS[name]()

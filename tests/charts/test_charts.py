@@ -253,12 +253,13 @@ def perplexities(*values: float) -> Curve:
 def test_perplexities_are_drawn_on_a_log_axis_beside_guessing(values, tick):
     chart = criteria.curves([perplexities(*values)], NAMES, {}).figure
     assert chart.layout.yaxis.type == "log" and chart.layout.yaxis.dtick == tick
-    assert [shape.y0 for shape in chart.layout.shapes] == [512.0]
+    assert [(shape.y0, shape.name) for shape in chart.layout.shapes] == [(512.0, "chance, 512.00")]
 
 
 def test_agreement_names_the_closest_and_the_farthest():
     assert "magnitude and OBD agree most" in criteria.agreement(AGREEMENT, NAMES).title
     assert "80%" in criteria.agreement(AGREEMENT, NAMES).title
+    assert criteria.agreement(AGREEMENT, NAMES).figure.layout.xaxis.tickangle is None, "a narrow screen turns the words"
 
 
 def test_corners_hold_the_right_weights():

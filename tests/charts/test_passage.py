@@ -51,13 +51,30 @@ def test_a_network_that_breaks_has_no_colour_beyond_the_last():
     assert "to inf: 2 of 2 tokens are" in found.title
 
 
+def light(colour: str) -> float:
+    """Relative luminance (WCAG 2.2)."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
 @pytest.mark.parametrize("rise", [-9.0, -TEN / 2, 0.0, TEN / 2, 9.0])
-def test_black_words_are_read_on_every_ground(rise):
-    """At least 4.5 : 1 (WCAG 1.4.3)."""
-    red, green, blue = (int(charts.ground(rise)[at : at + 2], 16) / 255 for at in (1, 3, 5))
-    linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in (red, green, blue)]
-    light = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    assert (light + 0.05) / 0.05 > 4.5
+def test_words_are_read_on_every_ground(rise):
+    """At least 4.5 : 1 (WCAG 1.4.3): black on light pages, white on dark ones."""
+    assert (light(charts.ground(rise)) + 0.05) / 0.05 > 4.5
+    assert 1.05 / (light(charts.ground(rise, dark=True)) + 0.05) > 4.5
+
+
+def test_a_dark_page_has_a_dark_sheet():
+    pruned = Continuation(3, "Say", (" x", " y"), (" a", " b"), (" a", " c"))
+    for found in (charts.passage(FOUR, dark=True), charts.continuation(pruned, dark=True)):
+        grounds = re.findall(r"background:(#\w{6})", found.html)
+        assert len(grounds) > 1 and max(map(light, grounds)) < 0.2 and f"color:{theme.ON_DEEP}" in found.html
+
+
+def test_blanks_at_the_end_of_a_line_stay_in_the_box():
+    """Under «pre-wrap» they hang out of it, with their ground."""
+    assert "white-space:break-spaces" in charts.passage(FOUR).html
 
 
 @pytest.mark.parametrize(

@@ -28,12 +28,12 @@ FAMILIES = {
     "llama": lambda: transformers.LlamaForCausalLM(transformers.LlamaConfig(**LIKE_LLAMA, tie_word_embeddings=False)),
     "qwen2": lambda: transformers.Qwen2ForCausalLM(transformers.Qwen2Config(**LIKE_LLAMA, tie_word_embeddings=True)),
     "qwen3": lambda: transformers.Qwen3ForCausalLM(
-        transformers.Qwen3Config(**LIKE_LLAMA, head_dim=6, tie_word_embeddings=True)
+        transformers.Qwen3Config(**LIKE_LLAMA, head_dim=12, tie_word_embeddings=True)
     ),
     "bloom": lambda: transformers.BloomForCausalLM(transformers.BloomConfig(**ENDS, **BLOOM)),
 }
 """OPT, GPT-2, Qwen and BLOOM use their embedding as their output matrix; this Llama does not, as the larger ones do not.
-Qwen2.5 is of the same kind as Qwen2. A Qwen3's heads are as wide as they like: 8 of 6 channels in a width of 32."""
+Qwen2.5 is of the same kind as Qwen2. A Qwen3's heads are as wide as they like: 8 of 12 channels in a width of 32."""
 UNITS = {"llama": SHARED, "qwen2": SHARED, "qwen3": SHARED}
 """How many heads of a layer can go: of keys and values with all the queries that look at them, where they are shared."""
 TIED = {"opt", "gpt2", "qwen2", "qwen3", "bloom"}

@@ -74,3 +74,28 @@ def test_parts():
     doubled = batches.double(inputs)
     assert doubled["a"].dtype == torch.int64 and doubled["b"].dtype == torch.float64
     assert batches.precision(inputs) == torch.float32 and batches.precision(inputs["b"].double()) == torch.float64
+
+
+def test_padding_is_left_out_text_by_text():
+    """Four texts of 3, 1, 3 and no tokens: those of one length together, the longest first."""
+    tokens = torch.tensor([[1, 2, 3, 0], [4, 0, 0, 0], [5, 6, 7, 0], [0, 0, 0, 0]])
+    wanted = [[[1, 2, 3], [5, 6, 7]], [[4]]]
+    labels = torch.where(tokens > 0, tokens, batches.NOTHING)
+    assert [one.tolist() for one in batches.unpadded(tokens, labels)] == wanted
+    told = {"input_ids": tokens, "attention_mask": (tokens > 0).long()}
+    found = list(batches.unpadded(told))
+    assert [one["input_ids"].tolist() for one in found] == wanted and all(one["attention_mask"].all() for one in found)
+
+
+@pytest.mark.parametrize("labels", [None, torch.zeros(2, dtype=torch.int64), torch.ones(2, 3, dtype=torch.int64)])
+def test_where_nothing_is_padded_all_stay_as_they_are(labels):
+    tokens = torch.tensor([[1, 0, 3], [4, 5, 0]])
+    (found,) = batches.unpadded(tokens, labels)
+    assert found is tokens
+    told = {"input_ids": tokens, "attention_mask": torch.ones(2, 3, dtype=torch.int64)}
+    assert list(batches.unpadded(told)) == [told]
+
+
+def test_a_place_without_a_label_in_a_texts_middle_is_no_padding():
+    tokens, labels = torch.tensor([[1, 2, 3, 0]]), torch.tensor([[2, batches.NOTHING, 4, batches.NOTHING]])
+    assert [one.tolist() for one in batches.unpadded(tokens, labels)] == [[[1, 2, 3]]]

@@ -18,7 +18,8 @@ KNOWN = [kind for kind in ZOO if kind != "unusual"]
 
 
 def norms(subject, inputs, labels=None):
-    labels = torch.zeros(len(next(iter(inputs.values())) if isinstance(inputs, dict) else inputs), dtype=torch.int64)
+    if labels is None:
+        labels = torch.zeros(len(next(iter(inputs.values())) if isinstance(inputs, dict) else inputs), dtype=torch.int64)
     return {one.name: one.input_norm for one in gather(subject, ("input_norm",), inputs, labels).evidence}
 
 
@@ -194,3 +195,23 @@ def test_padding_is_not_looked_at(tiny_subject):
     subject = tiny_subject(network, torch.zeros(3, 1), torch.zeros(3, dtype=torch.int64))
     (found,) = norms(subject, told).values()
     torch.testing.assert_close(found[0], network.table.weight[1:8].norm(dim=0).detach())
+
+
+class Words(nn.Module):
+    """Embeds tokens and says something after each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.head = nn.Embedding(9, 5), nn.Linear(5, 9)
+
+    def forward(self, tokens):
+        return self.head(self.table(tokens))
+
+
+def test_padding_behind_a_shorter_window_is_not_looked_at(tiny_subject):
+    """Windows of 3, 1 and 3 tokens, filled up with token 0: its row counts nowhere."""
+    tokens = torch.tensor([[1, 2, 3], [4, 0, 0], [5, 6, 7]])
+    network = settled(Words(), dtype=torch.float32)
+    subject = tiny_subject(network, torch.zeros(3, 1), torch.zeros(3, dtype=torch.int64))
+    found = norms(subject, tokens, torch.where(tokens > 0, tokens, -100))
+    torch.testing.assert_close(found["head.weight"][0], network.table.weight[1:8].norm(dim=0).detach())

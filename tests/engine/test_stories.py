@@ -171,7 +171,8 @@ def test_curvature_of_a_language_model_is_refused_in_one_sentence(stories):
 
 
 def published(stories, standing) -> dict[str, torch.Tensor]:
-    """Wanda's metric by Sun et al. 2023, |W|·√(mean over windows of ‖X_j‖²), window after window, by hooks."""
+    """Wanda's metric by Sun et al. 2023, |W|·√(mean over windows of ‖X_j‖²), window after window, by hooks. Their windows
+    are all full; the padding behind these is cut off."""
     network, squares = stories.skeleton().eval(), {}
     modules = dict(network.named_modules())
     for layer in stories.layers:
@@ -181,9 +182,10 @@ def published(stories, standing) -> dict[str, torch.Tensor]:
             )
         )
     windows = stories.training.inputs(standing.split.calibration)
+    lengths = (stories.training.labels[standing.split.calibration] != -100).sum(1)
     with torch.no_grad():
-        for window in windows:
-            network(window[None])
+        for window, length in zip(windows, lengths, strict=True):
+            network(window[None, :length])
     return {one.name: stories.parameter(one).abs() * (squares[one.name] / len(windows)).sqrt() for one in stories.layers}
 
 

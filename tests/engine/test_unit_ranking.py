@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pruneviz.engine.kernels import choose
-from pruneviz.engine.scope import Turns, sequence, shelf
+from pruneviz.engine.quota import Turns, sequence
+from pruneviz.engine.scope import shelf
 from pruneviz.engine.structure.units import Group, Part, Structure
 from pruneviz.engine.subject import Layer
 from pruneviz.engine.unit_ranking import NEVER, departures, rank_units

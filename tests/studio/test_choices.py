@@ -8,6 +8,17 @@ from pruneviz.recipe import Recipe
 from pruneviz.studio import bench, choices, kitchen
 
 
+@pytest.mark.parametrize(("subject", "offered"), [("reference_lm", False), ("digits_mlp", True)])
+@pytest.mark.parametrize(("granularity", "criterion"), [("weight", "obd"), ("neuron", "conductance"), ("neuron", "obd")])
+def test_no_criterion_is_offered_that_cannot_judge_the_model(subject, offered, granularity, criterion, monkeypatch):
+    """A language model's curvature is not computed, and between two texts there is no way: it would only jump back."""
+    seen = {}
+    for ask in ("choose", "select"):
+        monkeypatch.setattr(bench, ask, lambda label, field, options, *_, **how: seen.update({field: options}))
+    choices.by_what(Recipe(subject=subject, granularity=granularity))
+    assert (criterion in seen["criterion"]) == offered and {"magnitude", "random"} < set(seen["criterion"])
+
+
 @pytest.mark.parametrize(
     ("here", "asked"),
     [({"cpu": "processor"}, []), ({"cpu": "processor, 2 threads", "cuda:0": "a card"}, [("device", ["cpu", "cuda:0"])])],

@@ -59,6 +59,8 @@ def test_a_language_models_criteria_are_compared(card, query, monkeypatch):
     app = opened(PAGE, m=card, **query)
     assert not app.exception and not app.warning, app.exception
     assert "Not compared: " in said(app) and "Not shown: " in said(app) and "whose curvature is not computed" in said(app)
+    refused = [one.value for one in app.caption if one.value.startswith(("Not compared", "Not shown"))]
+    assert refused and all(one.endswith(".") and not one.endswith("..") for one in refused)
     offered = app.segmented_control(key="against").options
     assert {"magnitude", "gradient", "RIA", "Wanda"} < set(offered) and "optimal brain damage" not in offered
     assert app.segmented_control(key="against").value == "gradient"

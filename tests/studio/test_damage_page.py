@@ -106,6 +106,7 @@ def test_of_a_text_it_is_the_tokens(tmp_path, monkeypatch):
     assert re.search(r"[\d.]+% of the tokens become harder to predict", app.title[0].value)
     assert "hardest-hit hundredth" in said(app) and "there are no classes here" in said(app)
     assert not [one for one in app.selectbox if one.key == "group"]
+    assert "pixels" not in said(app) + " ".join(one.value for one in app.header), "nothing is asked that has no answer"
     found = breakage.found(Recipe(subject=card, amount=0.6))
     assert found.tokens and found.tokens[0].rise > 0
     assert sum("| …" in one.value for one in app.markdown) == 1, "the table names the tokens and what comes before them"

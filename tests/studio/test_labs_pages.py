@@ -156,7 +156,7 @@ def test_a_run_that_a_restart_interrupted_says_so_to_whoever_comes(store, monkey
     (bar,) = app.get("progress")
     assert bar.proto.text.startswith("Interrupted after 10 of 30 training steps") and bar.proto.value == 33
     assert ("the disk is full" in bar.proto.text) is bool(ended)
-    assert "was interrupted, 10 of 30 steps" in told(app) and "is running" not in told(app)
+    assert "was interrupted, 10 of 30 training steps" in told(app) and "is running" not in told(app)
     assert app.button(key="run-live").label == "Resume"
     app.button(key="run-live").click().run()
     assert not app.exception and started == [5]

@@ -260,7 +260,11 @@ UNTOLD = "cannot be told from the dense"
         ((1.0, 0.98, 0.02), 4.0, NEITHER),
         ((1.0, 0.8, 0.4), None, NEITHER),
         ((2.0, 0.98, 0.02), 4.0, f"{TWICE}too noisy to say: the really smaller network {UNTOLD} one."),
-        ((1.0, 0.5, 0.02), 4.0, f"Too noisy to say: 80% zeros {UNTOLD} network; really smaller, {HALF}"),
+        (
+            (1.0, 0.5, 0.02),
+            4.0,
+            f"The really smaller network takes {HALF[:-1]}; what 80% zeros alone do is too noisy to say.",
+        ),
         ((1.0, 0.5, 0.02), None, f"{SAME}only the really smaller network is faster: {HALF}"),
     ],
 )
@@ -269,6 +273,12 @@ def test_a_headline_does_not_deny_what_noise_may_hide(times, load, said):
     ways = (timed(DENSE, 1.0, width=width), timed(ZEROS, zeros, width=width), timed(SMALLER, smaller, width=width))
     truth = replace(WHOLE, times=ways, machine=replace(WHOLE.machine, load=load))
     assert words.headline(Recipe(amount=0.8), truth) == said
+
+
+def test_no_difference_is_said_as_such():
+    for apart, words_of_it in ((0.0, "to the last bit."), (2e-6, "within 2e-06 of the largest output.")):
+        said = words.budget(Recipe(amount=0.8), replace(WHOLE, difference=apart))
+        assert said.endswith(f"It computes what the masked network computes, {words_of_it}")
 
 
 def test_only_is_not_said_of_the_second_that_is_faster():

@@ -42,4 +42,6 @@ def controls(
     }
     chart.update_layout(updatemenus=[menu], sliders=[slider])
     chart.layout.sliders[0].currentvalue.font = {"color": theme.QUIET}
-    chart.layout.updatemenus[0].font = {"color": theme.QUIET}
+    # A button under the pointer turns pale on any page, so its words are no white ones; they are large and bold instead.
+    chart.layout.updatemenus[0].font = {"color": theme.QUIET, "size": 15, "weight": "bold"}
+    chart.layout.updatemenus[0].bordercolor = theme.QUIET

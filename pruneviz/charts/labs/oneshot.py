@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from pruneviz import came_of
 from pruneviz.charts import theme
-from pruneviz.charts.chart import Chart, amount, as_percent, float32
+from pruneviz.charts.chart import Chart, as_percent, float32
+from pruneviz.charts.labs.ended import End, Ways, best_bare, cost, dense, ends, metric, seeds, shown
+from pruneviz.recipe import Recipe
 from pruneviz.traced import Traced, difference
 
 METHODS = {
@@ -18,174 +20,176 @@ METHODS = {
 }  # fmt: skip
 """The methods, in the order of the menu, and their words."""
 CHOOSES = ("sparsegpt", "sparsegpt_refit")
-"""Methods that pick what goes themselves: no criterion is asked."""
+"""Methods that pick what goes themselves: a criterion is asked, at most, how much each matrix gives."""
 CRITERIA = {"random": "random", "magnitude": "magnitude", "wanda": "Wanda", "ria": "RIA"}
+SCOPES = {
+    "row": "compared row by row", "layer": "compared matrix by matrix", "global": "compared over all matrices",
+    "std": "compared by deviation", "lamp": "compared by LAMP score", "erk": "shared by ERK", "owl": "shared by OWL",
+}  # fmt: skip
+"""Who competes with whom, or what says how much each matrix gives."""
+ALIKE = "as much of every matrix"
+"""What a scope of equal shares comes to where the methods choose for themselves."""
 QUESTION = "Which weights can go in one pass, and can the survivors cover for them?"
 FAR = 3.0
 """A perplexity of more than so many times the best stands at the edge with its number: in its place, it would leave the
 others none."""
 LONG = 20
 """A name of more letters is broken in two."""
-Ways = Mapping[str, Sequence[Traced]]
-"""Runs by the words of their way, seeds together."""
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """How a way ended: the mean over so many seeds of what was measured, and of its interval's ends."""
-
-    name: str
-    value: float
-    low: float
-    high: float
-    seeds: int
 
 
 def way(run: Traced) -> str:
     """How a run chose and what it did with the survivors, in a few words."""
-    method = run.recipe.course.method
+    return named(run.recipe)
+
+
+def named(recipe: Recipe) -> str:
+    """The way that a Recipe goes, in the same words."""
+    method, asked = recipe.course.method, came_of.opinion(recipe)
+    chosen = CRITERIA.get(asked, asked)
     if method in CHOOSES:
-        return METHODS[method]
-    chosen = CRITERIA.get(run.recipe.criterion, run.recipe.criterion)
+        return f"{METHODS[method]}, shares by {chosen}" if chosen else METHODS[method]
     return chosen if method == "keep" else f"{chosen} + {METHODS.get(method, method)}"
 
 
-def outcomes(ways: Ways) -> Chart:
-    """A row per way, the best first: what the network measures when its walk is over, beside the dense one."""
-    found, metric = ends(ways), _metric(ways)
+def compared(ways: Ways) -> str:
+    """Who competed with whom, in a few words; empty of a pattern, which leaves no choice, and where the runs differ."""
+    recipes = [run.recipe for runs in ways.values() for run in runs]
+    scopes = {one.scope for one in recipes}
+    if len(scopes) != 1 or any(":" in one.granularity for one in recipes):
+        return ""
+    (scope,) = scopes
+    if _alike(recipes) and all(one.course.method in CHOOSES for one in recipes):
+        return ALIKE
+    return SCOPES.get(scope, scope)
+
+
+def blocks(ways: Ways) -> str:
+    """A sentence for what the title says of all but these: methods that choose compete in blocks; empty where it holds."""
+    recipes = [run.recipe for runs in ways.values() for run in runs]
+    some = any(one.course.method in CHOOSES for one in recipes) and any(one.course.method not in CHOOSES for one in recipes)
+    return f" SparseGPT takes {ALIKE}, and compares blocks of columns over all rows." if some and _alike(recipes) else ""
+
+
+def outcomes(ways: Ways, chosen: str = "") -> Chart:
+    """A row per way, the best first: what the network measures when its run is over, beside the dense one. The name of the
+    way that is `chosen` is bold."""
+    found = ends(ways)
     if not found:
-        title = "No walk has come to its end yet."
+        title = "No run has come to its end yet."
         return Chart(title, theme.figure([], "", "", 120), title, (("way",), ()))
-    edge = FAR * found[0].value if metric == "perplexity" else math.inf
-    near = [one for one in found if one.value <= edge]
-    beyond = [one for one in found if one.value > edge]
-    dense = _dense(ways)
-    chart = theme.figure([_dots(near, metric)], f"{metric}{_judged(ways)}", "", 130 + 42 * len(found))
-    if beyond:
-        chart.add_trace(_arrows(beyond, max(one.high for one in near), metric))
-    order = [*map(_broken, (one.name for one in found))]
-    chart.update_yaxes(categoryorder="array", categoryarray=order, autorange="reversed", gridcolor=theme.CLEAR)
-    if metric == "accuracy":
-        chart.update_xaxes(tickformat=".0%")
-    theme.upright(chart, dense, f"dense: {_shown(dense, metric)}")
-    title = verdict(ways)
-    rows = tuple(
-        (one.name, _shown(one.value, metric), _shown(one.low, metric), _shown(one.high, metric), one.seeds) for one in found
-    )
-    alt = f"{title} A dot per way with its interval, and a line where the dense model stands."
-    return Chart(title, chart, alt, (("way", metric, "95% from", "to", "seeds"), rows))
-
-
-def _judged(ways: Ways) -> str:
-    """On how many held-out samples, where all runs say the same number."""
-    counts = {run.last("n") for runs in ways.values() for run in runs if run.done}
-    return f" on {counts.pop():,.0f} held-out samples" if len(counts) == 1 and None not in counts else ", held-out"
+    measured, title = metric(ways), verdict(ways)
+    bold = f" {chosen} is what is chosen." if any(one.name == chosen for one in found) else ""
+    alt = f"{title} A dot per way with its interval, and a line where the dense model stands.{bold}"
+    rows = tuple((one.name, *(shown(end, measured) for end in (one.value, one.low, one.high)), one.seeds) for one in found)
+    return Chart(title, _figure(ways, found, measured, chosen), alt, (("way", measured, "95% from", "to", "seeds"), rows))
 
 
 def headline(ways: Ways) -> str:
     """Which way ends best here, in a sentence with its number; or the question."""
-    found, metric, bare = ends(ways), _metric(ways), _bare(ways)
+    found, measured = ends(ways), metric(ways)
     if len(found) < 2:
         return QUESTION
-    first, dense = found[0], _shown(_dense(ways), metric)
-    alone = next((one for one in found if one.name in bare), None)
-    kind = "a perplexity" if metric == "perplexity" else "an accuracy"
-    said = f"{_gone(ways)} in one pass: {first.name} ends at {kind} of {_shown(first.value, metric)}"
-    if alone is not None and alone is not first:
-        said += f", {alone.name} alone at {_shown(alone.value, metric)}"
-    return f"{said}; dense it is {dense}."
+    first, by = found[0], compared(ways)
+    alone = best_bare(ways, found)
+    kind = "a perplexity" if measured == "perplexity" else "an accuracy"
+    said = f"{_gone(ways)} in one pass{f', {by}' if by else ''}: "
+    said += f"{first.name} ends at {kind} of {shown(first.value, measured)}"
+    if alone is not None:
+        said += f", {alone.name} alone at {shown(alone.value, measured)}"
+    return f"{said}; dense it is {shown(dense(ways), measured)}."
 
 
 def verdict(ways: Ways) -> str:
     """What the best way costs, beside the best that leaves the survivors alone; and whether it surely is the best."""
-    found, metric, bare = ends(ways), _metric(ways), _bare(ways)
-    first, dense = found[0], _dense(ways)
-    alone = next((one for one in found if one.name in bare), None)
-    unit, cost = " of perplexity" if metric == "perplexity" else " points of accuracy", _cost(first, dense, metric)
-    said = f"{first.name} costs {f'{cost}{unit}' if cost else 'nothing'}"
-    if alone is not None and alone is not first:
-        more = _cost(alone, dense, metric)
-        said += f", {alone.name} alone {f'{more}{unit * (not cost)}' if more else 'nothing'}"
+    found, measured, by = ends(ways), metric(ways), compared(ways)
+    said = _costs(ways, found, measured)
+    said = _capital(f"{by}, {said}" if by else said)
     if len(found) < 2:
-        return f"{_capital(said)}."
-    name = "value" if metric == "perplexity" else "accuracy"
-    gap = difference(ways[first.name], ways[found[1].name], name)
+        return f"{said}."
+    first, second = found[0].name, found[1].name
+    gap = difference(ways[first], ways[second], "value" if measured == "perplexity" else "accuracy")
     if not gap.known:
-        return f"{_capital(said)}: one seed, which proves nothing."
+        return f"{said}: {seeds(ways, first, second)}, which proves nothing."
     if gap.low <= 0 <= gap.high:
-        return (
-            f"{_capital(said)}; over {gap.n} draws of calibration samples nobody can tell {first.name} from {found[1].name}."
-        )
-    draws = f"over {gap.n} draws of calibration samples, on the same held-out ones,"
-    return f"{_capital(said)}; {draws} it does better than {found[1].name}."
+        return f"{said}; over {gap.n} draws of calibration samples nobody can tell {first} from {second}."
+    return f"{said}; over {gap.n} draws of calibration samples, on the same held-out ones, it does better than {second}."
 
 
-def ends(ways: Ways) -> list[End]:
-    """The ways that came to an end with a number, the best first."""
-    found = [_end(name, [run for run in runs if run.done]) for name, runs in ways.items()]
-    sign = 1 if _metric(ways) == "perplexity" else -1
-    return sorted((one for one in found if math.isfinite(one.value)), key=lambda one: sign * one.value)
+def _alike(recipes: Sequence[Recipe]) -> bool:
+    """Whether all of them take equal shares of single weights."""
+    return all(one.granularity == "weight" and one.scope in ("row", "layer") for one in recipes)
 
 
-def _end(name: str, runs: Sequence[Traced]) -> End:
-    if not runs:
-        return End(name, math.nan, math.nan, math.nan, 0)
-    sides = zip(*map(_interval, runs), strict=True)
-    return End(name, *(math.fsum(side) / len(runs) for side in sides), len(runs))
+def _costs(ways: Ways, found: Sequence[End], measured: str) -> str:
+    """What the best costs, and the best that leaves the survivors alone."""
+    unit = " of perplexity" if measured == "perplexity" else " points of accuracy"
+    first, alone, before = found[0], best_bare(ways, found), dense(ways)
+    costs = cost(first, before, measured)
+    said = f"{first.name} costs {f'{costs}{unit}' if costs else 'nothing'}"
+    if alone is None:
+        return said
+    more = cost(alone, before, measured)
+    return f"{said}, {alone.name} alone {f'{more}{unit * (not costs)}' if more else 'nothing'}"
 
 
-def _interval(run: Traced) -> tuple[float, float, float]:
-    """What a run measured, with the interval of its change against the dense network on the same samples."""
-    dense, low, high = (run.last(name) for name in ("dense", "gain_low", "gain_high"))
-    right, value = run.last("accuracy"), run.last("value")
-    found = right if right is not None else value if value is not None else math.nan
-    if dense is None or low is None or high is None or not math.isfinite(low + high):
-        return found, math.nan, math.nan
-    if right is not None:
-        return found, dense + low, dense + high
-    return found, dense * math.exp(min(700.0, -high)), dense * math.exp(min(700.0, -low))
+def _figure(ways: Ways, found: Sequence[End], measured: str, chosen: str) -> go.Figure:
+    """The dots and the line of the dense network; what is far beyond the best stands at the edge."""
+    before = dense(ways)
+    edge = FAR * found[0].value if measured == "perplexity" else math.inf
+    near, beyond = [one for one in found if one.value <= edge], [one for one in found if one.value > edge]
+    chart = theme.figure([_dots(near, measured)], f"{measured}{_judged(ways)}", "", 130 + 42 * len(found))
+    if beyond:
+        chart.add_trace(_arrows(beyond, max(one.high for one in near), measured))
+    order = [_broken(one.name) for one in found]
+    chart.update_yaxes(categoryorder="array", categoryarray=order, autorange="reversed", gridcolor=theme.CLEAR)
+    chart.update_yaxes(tickvals=order, ticktext=[_bold(_broken(one.name)) if one.name == chosen else _broken(one.name)
+                                                 for one in found])  # fmt: skip
+    if measured == "accuracy":
+        chart.update_xaxes(tickformat=".0%")
+    theme.upright(chart, before, f"dense: {shown(before, measured)}")
+    return chart
 
 
-def _dots(found: Sequence[End], metric: str) -> go.Scatter:
-    to, since = ([max(0.0, side(one)) for one in found] for side in (lambda one: one.high - one.value,
-                                                                    lambda one: one.value - one.low))  # fmt: skip
+def _judged(ways: Ways) -> str:
+    """On how many held-out samples, where all runs say the same number; on a line of its own, for narrow screens."""
+    counts = {run.last("n") for runs in ways.values() for run in runs if run.done}
+    return f"<br>on {counts.pop():,.0f} held-out samples" if len(counts) == 1 and None not in counts else ", held-out"
+
+
+def _dots(found: Sequence[End], measured: str) -> go.Scatter:
+    to, since = [max(0.0, one.high - one.value) for one in found], [max(0.0, one.value - one.low) for one in found]
     return go.Scatter(
         x=float32([one.value for one in found]), y=[_broken(one.name) for one in found], mode="markers",
         name="after one shot", showlegend=False, marker={"size": 12, "color": theme.INKS[0]},
         error_x={"type": "data", "symmetric": False, "array": float32(to), "arrayminus": float32(since), "thickness": 1.6,
                  "width": 5},
-        customdata=[[one.name, _shown(one.value, metric)] for one in found],
-        hovertemplate=f"%{{customdata[0]}}: {metric} %{{customdata[1]}}<extra></extra>",
+        customdata=[[one.name, shown(one.value, measured)] for one in found],
+        hovertemplate=f"%{{customdata[0]}}: {measured} %{{customdata[1]}}<extra></extra>",
     )  # fmt: skip
 
 
-def _arrows(found: Sequence[End], edge: float, metric: str) -> go.Scatter:
+def _arrows(found: Sequence[End], edge: float, measured: str) -> go.Scatter:
     """Those that ended beyond the chart: an arrow at its edge, and the number."""
-    shown = [_shown(one.value, metric) for one in found]
+    numbers = [shown(one.value, measured) for one in found]
     return go.Scatter(
         x=float32([edge] * len(found)), y=[_broken(one.name) for one in found], mode="markers+text", name="beyond the chart",
         showlegend=False, marker={"size": 13, "symbol": "triangle-right", "color": theme.INKS[0]},
-        text=[f"{one}  " for one in shown], textposition="middle left",
-        customdata=[[one.name, said] for one, said in zip(found, shown, strict=True)],
-        hovertemplate=f"%{{customdata[0]}}: {metric} %{{customdata[1]}}, beyond the chart<extra></extra>",
+        text=[f"{one}  " for one in numbers], textposition="middle left",
+        customdata=[[one.name, said] for one, said in zip(found, numbers, strict=True)],
+        hovertemplate=f"%{{customdata[0]}}: {measured} %{{customdata[1]}}, beyond the chart<extra></extra>",
     )  # fmt: skip
 
 
 def _broken(name: str) -> str:
-    return name.replace(" + ", "<br>+ ", 1) if len(name) > LONG else name
+    """A long name on two lines."""
+    if len(name) <= LONG:
+        return name
+    return name.replace(" + ", "<br>+ ", 1) if " + " in name else name.replace(", ", ",<br>", 1)
 
 
-def _bare(ways: Ways) -> set[str]:
-    """The ways that leave the survivors as they are."""
-    return {name for name, runs in ways.items() if all(run.recipe.course.method == "keep" for run in runs)}
-
-
-def _metric(ways: Ways) -> str:
-    return "perplexity" if all(run.last("accuracy") is None for runs in ways.values() for run in runs) else "accuracy"
-
-
-def _dense(ways: Ways) -> float:
-    return next((dense for runs in ways.values() for run in runs if (dense := run.last("dense")) is not None), math.nan)
+def _bold(name: str) -> str:
+    """A name, each of its lines in bold."""
+    return "<br>".join(f"<b>{line}</b>" for line in name.split("<br>"))
 
 
 def _gone(ways: Ways) -> str:
@@ -194,19 +198,6 @@ def _gone(ways: Ways) -> str:
         n, _, m = recipe.granularity.partition(":")
         return f"{int(m) - int(n)} of every {m} weights gone"
     return f"{as_percent(recipe.amount)} of the weights gone"
-
-
-def _cost(one: End, dense: float, metric: str) -> str:
-    """How much worse than dense: «5.50» of perplexity, «1.2» points of accuracy; empty where it is no worse."""
-    worse = one.value - dense if metric == "perplexity" else 100 * (dense - one.value)
-    digits = 2 if metric == "perplexity" else 1
-    return f"{worse:,.{digits}f}" if round(worse, digits) > 0 else ""
-
-
-def _shown(value: float, metric: str) -> str:
-    if not math.isfinite(value):
-        return "–"
-    return amount(value) if metric == "perplexity" else as_percent(value)
 
 
 def _capital(said: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from pruneviz.engine.export import rebuild, removal, toml
+from pruneviz.engine.export import carried, rebuild, removal, toml
 from pruneviz.engine.export.replay import replay
 from pruneviz.engine.sources import architecture, gate
 from pruneviz.engine.structure import dropping, slim
@@ -25,7 +25,7 @@ def write(subject: Subject, record: removal.Record, place: Path, target: Path | 
     """Writes them to `place`, which will be `target`; answers with what a reader should know."""
     if subject.origin is None:
         return ["No card and no rebuild.py: this network was not built from a card, so the folder cannot say how."]
-    table, notes = _card(subject, target)
+    table, notes = _card(subject, place, target)
     (place / CARD).write_text(toml.text(table), encoding="utf-8")
     shutil.copyfile(rebuild.__file__, place / REBUILD)
     if record.architecture in architecture.offered():
@@ -47,15 +47,23 @@ def load(place: Path) -> nn.Module:
     return network.requires_grad_(False)
 
 
-def _card(subject: Subject, target: Path | None) -> tuple[dict[str, Any], list[str]]:
-    """The subject's card, with its paths as they look from `target`; without a target, files go by their bare names."""
+def _card(subject: Subject, place: Path, target: Path | None) -> tuple[dict[str, Any], list[str]]:
+    """The subject's card. What a text model needs is copied to `place` and goes by plain names; other files' paths are as
+    they look from `target`, and without a target these files go by their bare names."""
     origin, notes = subject.origin, []
+    start, data = Path(origin.folder), origin.card["data"]
     table = {key: one for key, one in origin.card.items() if key not in ("architecture", "data", "weights", "removal")}
     if isinstance(table.get("classes"), str):
         table["classes"] = list(subject.classes)
     table |= {"weights": WEIGHTS, "removal": removal.NAME, "architecture": origin.card["architecture"]}
-    table = _moved(table, Path(origin.folder), target, notes)
-    return table | {"data": _moved(origin.card["data"], Path(origin.folder), target, notes)}, notes
+    table = _moved(table, start, target, notes)
+    names: dict[str, str | None] = {}
+    if subject.task in carried.TASKS:
+        names, said = carried.carry(data, start, place)
+        notes += said
+    moved = _moved({key: one for key, one in data.items() if key not in names}, start, target, notes)
+    moved |= {key: one for key, one in names.items() if one is not None}
+    return table | {"data": {key: moved[key] for key in data if key in moved}}, notes
 
 
 def _moved(table: Mapping[str, Any], start: Path, target: Path | None, notes: list[str]) -> dict[str, Any]:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import tomllib
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pruneviz.engine.export.carried import DATA, KNOWN, TOKENIZER
 from pruneviz.engine.export.removal import FORMAT, NAME
+from pruneviz.engine.sources import card_files, gate
 from pruneviz.engine.sources.gate import SubjectError, brief
 
 _FILES = "weights.safetensors subject.toml rebuild.py model.py slim.py dropping.py model.onnx transformers __pycache__"
 OURS = frozenset([NAME, *_FILES.split(" ")])
-"""What an export consists of. A folder that holds anything else is not replaced."""
+"""What an export consists of, beside its card's files in `CARRIED`. A folder that holds anything else is not replaced."""
+CARRIED = (TOKENIZER, DATA)
 
 
 def check(out: str | Path) -> Path:
@@ -30,7 +34,7 @@ def check(out: str | Path) -> Path:
         raise SubjectError(f"{str(out)[:256]!r} is not a folder: name a new or an empty one")
     if held and not _is_export(target):
         raise SubjectError(f"{str(out)[:256]!r} holds files and is no export: name a new or an empty folder")
-    foreign = [name for name in held if name not in OURS]
+    foreign = [name for name in held if name not in OURS and name not in CARRIED] + (_uncarried(target) if held else [])
     if foreign:
         raise SubjectError(
             f"{str(out)[:256]!r} holds {foreign[0][:64]!r} beside an export: move it away, or name another folder"
@@ -62,6 +66,22 @@ def replacing(target: Path) -> Iterator[Path]:
         shutil.rmtree(place, ignore_errors=True)
         if target.exists():
             shutil.rmtree(before, ignore_errors=True)
+
+
+def _uncarried(target: Path) -> list[str]:
+    """What lies in the folders of carried files and is named by no card: somebody else put it there."""
+    places = [target / name for name in CARRIED]
+    there = {one for place in places for one in ([place] if place.is_file() else place.rglob("*"))}
+    if not there:
+        return []
+    try:
+        found = card_files.files(tomllib.loads(gate.text(target / "subject.toml")), target)
+    except (ValueError, RecursionError):
+        found = {}
+    # A tokenizer that is a whole folder is named by all that lies in it: of that, what a tokenizer has is ours.
+    known = {path for key, path in found.items() if not key.startswith("data.tokenizer/")}
+    known |= {target / TOKENIZER / name for name in KNOWN}
+    return [one.relative_to(target).as_posix() for one in sorted(there - known)]
 
 
 def _is_export(target: Path) -> bool:

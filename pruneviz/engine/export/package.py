@@ -3,6 +3,7 @@
 removal.json          what was removed, as plain data        subject.toml   the card: this app loads the folder again
 weights.safetensors   what is left                           rebuild.py     the same with plain PyTorch
 model.onnx            for every other runtime                transformers/  for from_pretrained, where it can be
+tokenizer/            of a language or text model            data/          its texts, up to a size (`carried`)
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 import torch
 
 from pruneviz.engine import evaluate, storage
-from pruneviz.engine.export import apart, companions, folder, onnx, pretrained, removal
+from pruneviz.engine.export import apart, carried, companions, folder, onnx, pretrained, removal
 from pruneviz.engine.export.cut import Cut, bare, cut, parameters, probe
 from pruneviz.engine.structure.surgery import Proof, SurgeryError, logits
 from pruneviz.engine.subject import Subject
@@ -75,8 +76,13 @@ def write(
 
     Raises ValueError where `out` holds anything but an earlier export, SurgeryError where the removal fails its proof.
     """
+    folder.check(out)
+    return keep(subject, cut(subject, recipe, standing, fold=fold), out, convert=convert)
+
+
+def keep(subject: Subject, made: Cut, out: str | Path, *, convert: bool = True) -> Exported:
+    """The same of a network that was cut already."""
     target = folder.check(out)
-    made = cut(subject, recipe, standing, fold=fold)
     with folder.replacing(target) as place:
         return _fill(subject, made, place, target, convert)
 
@@ -85,7 +91,7 @@ def archive(
     subject: Subject, recipe: Recipe, standing: evaluate.Standing, *, convert: bool = True, fold: bool = False
 ) -> tuple[bytes, Exported]:
     """The same as the bytes of a .zip, without the transformers folder, which only `write` makes. It names no folder of
-    this machine: a data file has to be put beside the card."""
+    this machine: images have to be put beside the card."""
     made = cut(subject, recipe, standing, fold=fold)
     with tempfile.TemporaryDirectory() as place:
         exported = _fill(subject, made, Path(place), None, convert)
@@ -109,6 +115,7 @@ def _fill(subject: Subject, made: Cut, place: Path, target: Path | None, convert
     # transformers sets process-wide switches while it loads: an archive is made beside other visitors, so it goes without.
     problem = pretrained.save(record, made.network, inputs, place / pretrained.NAME) if target else ""
     notes += [f"{problem}."] if problem else []
+    carried.for_transformers(place, place / pretrained.NAME)
     files = [(path.relative_to(place).as_posix(), path.stat().st_size) for path in _files(place)]
     real = len(weights) / len(storage.file(dense))
     claimed = stored[1] / max(1, stored[0])

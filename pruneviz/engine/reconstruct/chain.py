@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pruneviz.engine.batches import Inputs, rows
+from pruneviz.engine.batches import Inputs, copied, rows
 from pruneviz.engine.batches import at as some
 from pruneviz.engine.reconstruct.seats import Seat
 from pruneviz.engine.reconstruct.watching import Watch
@@ -45,7 +45,7 @@ def handed_on(network: nn.Module, names: Sequence[str], inputs: Inputs) -> bool:
         hooks.append(network.get_submodule(name).register_forward_hook(note, with_kwargs=True))
     try:
         with torch.no_grad():
-            run(network, some(inputs, slice(0, 1)))
+            run(network, copied(some(inputs, slice(0, 1))))
     finally:
         for hook in hooks:
             hook.remove()
@@ -74,9 +74,10 @@ class Call:
     mine: Tensor
 
     def run(self, block: nn.Module) -> Tensor:
-        """What the block hands on."""
-        args = tuple(self.mine if one is MINE else one for one in self.args)
-        kwargs = {key: self.mine if one is MINE else one for key, one in self.kwargs.items()}
+        """What the block hands on. It is given a copy: a block may write to what it is given, and is run twice."""
+        mine = self.mine.clone()
+        args = tuple(mine if one is MINE else one for one in self.args)
+        kwargs = {key: mine if one is MINE else one for key, one in self.kwargs.items()}
         with torch.no_grad():
             return main(block(*args, **kwargs))
 
@@ -108,7 +109,7 @@ def caught(network: nn.Module, block: str, batches: Sequence[Inputs]) -> list[Ca
         for batch in batches:
             try:
                 with torch.no_grad():
-                    run(network, batch)
+                    run(network, copied(batch))
             except _Stop:
                 found[-1].samples = rows(batch)
     finally:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from torch import Tensor
 
+from pruneviz.engine.evenly import evenly
 from pruneviz.engine.pattern import highest
-
-GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 def stays(scores: Tensor, amount: float, pattern: tuple[int, int] | None, *, rows: bool) -> Tensor:
@@ -26,8 +23,7 @@ def stays(scores: Tensor, amount: float, pattern: tuple[int, int] | None, *, row
     each, more = divmod(gone, len(scores))
     counts = torch.full((len(scores),), each)
     # Which rows give one more: spread evenly, and for a larger amount none of them gives less.
-    order = torch.argsort(torch.arange(len(scores), dtype=torch.float64) * GOLDEN % 1, stable=True)
-    counts[order[:more]] += 1
+    counts[torch.from_numpy(evenly(len(scores))[:more])] += 1
     return ~lowest(scores, counts)
 
 

@@ -43,7 +43,8 @@ class Gram:
         found = self._sum.mul_(2 / self.samples)
         for start, stop in self._bands():
             found[:start, start:stop] = found[start:stop, :start].T
-        if not torch.isfinite(found).all():
+        # Band by band: looking at all of it at once takes as much memory again.
+        if not all(bool(torch.isfinite(found[start:stop]).all()) for start, stop in self._bands()):
             raise ValueError(BROKEN)
         return found
 
@@ -83,6 +84,13 @@ class Gram:
             return upper_factor(self._filled(self.seen.dtype))
         except torch.linalg.LinAlgError:  # rounding ate the smallest eigenvalues: once more with twice the digits
             return upper_factor(self._filled(torch.float64)).to(self.seen.dtype)
+
+    def ordered(self, columns: Tensor) -> Gram:
+        """What the same inputs say when they stand in another order, columns int64 [I]: sums of its own."""
+        found = Gram(0)
+        found.width, found.samples, found._sum = self.width, self.samples, self.seen[columns][:, columns]
+        found.__dict__["seen"] = found._sum
+        return found
 
     def settle(self) -> None:
         """Keeps `factor`, `dead` and `norms` and lets H go, which is as large: for whoever asks for nothing else."""

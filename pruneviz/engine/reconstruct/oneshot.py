@@ -3,24 +3,27 @@ share each matrix gives, the granularity whether N of M stay, and the course's m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import nn
 
 from pruneviz.engine import criterion as criteria
 from pruneviz.engine import device, granularity, reconstruct
-from pruneviz.engine.batches import Inputs, at, rows, split
+from pruneviz.engine.batches import Inputs, at, rows, split, unpadded
 from pruneviz.engine.fitting import check, refuse_nonfinite
-from pruneviz.engine.pattern import fits
+from pruneviz.engine.mask import Mask
+from pruneviz.engine.pattern import PatternRanking, fits
 from pruneviz.engine.reconstruct import chain, walk
 from pruneviz.engine.reconstruct.problem import Solved
 from pruneviz.engine.reconstruct.seats import Seat, seat
+from pruneviz.engine.reconstruct.watching import silent
 from pruneviz.engine.splits import Split
 from pruneviz.engine.splits import split as split_data
 from pruneviz.engine.standing import stand
-from pruneviz.engine.subject import Subject, Windows
+from pruneviz.engine.subject import Layer, Subject, Windows
 from pruneviz.recipe import Recipe
 
 BY_ROWS = ("row", "owl")
@@ -28,6 +31,7 @@ BY_ROWS = ("row", "owl")
 EVEN = ("layer", "row")
 """Under these every matrix gives the same share."""
 WHOLE = "is outside of the blocks, which are all that one shot goes through"
+SILENT = "is not called, or is multiplied with where nothing can be watched"
 UNFIT = "has no whole groups of {} inputs"
 WINDOWS, SAMPLES = 8, 64
 """Windows of text, or other samples, that a block is run on at a time."""
@@ -68,10 +72,8 @@ def prepare(
     check(subject, recipe)
     if recipe.nonfinite == "refuse":
         refuse_nonfinite(subject)
-    inputs = calibration(subject, recipe, data)
     where = next(network.parameters()).device
-    parts = split(inputs, WINDOWS if isinstance(subject.held_out, Windows) else SAMPLES)
-    batches = tuple(device.batch(one, where) for one in parts)
+    batches = tuple(device.batch(one, where) for one in calibration(subject, recipe, data))
     inside, whole = _inside(subject, recipe, network, at(batches[0], slice(0, 1)))
     shares = _shares(subject, recipe, [one.name for one in inside], data)
     plan = replace(plan, shares=shares, weighed=weighed)
@@ -94,6 +96,11 @@ def asked(recipe: Recipe) -> walk.Plan:
     return walk.Plan(chosen, method, {}, pattern, recipe.scope in BY_ROWS, recipe.seed)
 
 
+def only(pattern: tuple[int, int], layers: Sequence[Layer] = ()) -> PatternRanking:
+    """The rule of amounts that a pattern has on the slider, too: its own or none, of all layers and of each; no mask."""
+    return PatternRanking(*pattern, tuple(layers), Mask(np.ones(0, dtype=bool), (), ()), ())
+
+
 def matrices(subject: Subject, recipe: Recipe) -> int:
     """How many matrices a walk of this Recipe goes through."""
     asked(recipe)
@@ -101,12 +108,15 @@ def matrices(subject: Subject, recipe: Recipe) -> int:
     return len(_inside(subject, recipe, subject.skeleton().eval(), look)[0])
 
 
-def calibration(subject: Subject, recipe: Recipe, data: Windows | None = None) -> Inputs:
-    """The samples that are looked at, `course.batch` of them at most, drawn by the Recipe's seed."""
+def calibration(subject: Subject, recipe: Recipe, data: Windows | None = None) -> tuple[Inputs, ...]:
+    """The samples that are looked at, `course.batch` of them at most, drawn by the Recipe's seed: in batches, without
+    padding, so that nothing is fitted to what no text says."""
     samples = data if data is not None else _samples(subject, recipe)
     many = min(recipe.course.batch, MOST, len(samples))
     drawn = torch.randperm(len(samples), generator=torch.Generator().manual_seed(recipe.seed))[:many].sort().values
-    return samples.inputs(drawn)
+    size = WINDOWS if isinstance(subject.held_out, Windows) else SAMPLES
+    alike = unpadded(samples.inputs(drawn), samples.labels[drawn])
+    return tuple(part for one in alike for part in split(one, size))
 
 
 def measured(subject: Subject, recipe: Recipe) -> torch.Tensor | None:
@@ -120,15 +130,17 @@ def _inside(subject: Subject, recipe: Recipe, network: nn.Module, look: Inputs) 
     """The matrices that are gone through, and (name, why) of the layers that stay whole."""
     pattern = granularity.pattern(recipe.granularity)
     found = {layer.name: seat(network, layer.name) for layer in subject.layers}
+    if pattern is not None:
+        unfit = {layer.name for layer in subject.layers if not fits(layer, pattern[1])}
+        found |= {name: UNFIT.format(pattern[1]) for name, one in found.items() if name in unfit and isinstance(one, Seat)}
     seats = tuple(one for one in found.values() if isinstance(one, Seat))
+    unheard = silent(network, look, seats) if seats else set()
+    found |= dict.fromkeys(unheard, SILENT)
+    seats = tuple(one for one in seats if one.name not in unheard)
     listed = chain.blocks(network, look, seats) if seats else ()
     inside = tuple(one for one in seats if not listed or one.name.startswith(tuple(f"{name}." for name in listed)))
     whole = [(name, one) for name, one in found.items() if isinstance(one, str)]
     whole += [(one.name, WHOLE) for one in seats if one not in inside]
-    if pattern is not None:
-        bare = {layer.name for layer in subject.layers if not fits(layer, pattern[1])}
-        whole += [(one.name, UNFIT.format(pattern[1])) for one in inside if one.name in bare]
-        inside = tuple(one for one in inside if one.name not in bare)
     if not inside:
         why = _reasons(tuple(whole), most=2)
         raise ValueError(f"{subject.title} has no matrix that one shot can go through ({why}): prune it on the slider")
@@ -180,6 +192,10 @@ class _Some:
     def __len__(self) -> int:
         return len(self.places)
 
+    @property
+    def labels(self) -> torch.Tensor:
+        return self.samples.labels[self.places]
+
     def inputs(self, index: torch.Tensor) -> Inputs:
         return self.samples.inputs(self.places[index])
 
@@ -187,9 +203,12 @@ class _Some:
 def _shares(subject: Subject, recipe: Recipe, names: list[str], data: Windows | None) -> dict[str, float]:
     """Which fraction of each matrix goes: the same of all, or what the scope's competition in the dense network takes."""
     own, pattern = recipe.own_amounts(), granularity.pattern(recipe.granularity)
-    if pattern is not None or recipe.scope in EVEN:
-        amount = 1 - pattern[0] / pattern[1] if pattern else recipe.amount
-        shares = {name: own.get(name, amount) for name in names}
+    if pattern is not None:
+        rule = only(pattern, subject.layers)
+        whole = {*names} if not rule.applies(recipe.amount) else {*rule.names_of(own)}
+        shares = {name: rule.amount for name in names if name not in whole}
+    elif recipe.scope in EVEN:
+        shares = {name: own.get(name, recipe.amount) for name in names}
     else:
         held = tuple(layer.name for layer in subject.layers if layer.name not in names and layer.name not in own)
         here = replace(recipe, spared=(*recipe.spared, *held))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -21,6 +21,14 @@ class Problem:
     pattern: tuple[int, int] | None = None
     kept: Tensor | None = None
 
+    def ordered(self, columns: Tensor | None) -> Problem:
+        """The same with its columns in another order; itself where there is none."""
+        if columns is None:
+            return self
+        kept = None if self.kept is None else self.kept[:, columns]
+        gram = None if self.gram is None else self.gram.ordered(columns)
+        return replace(self, weight=self.weight[:, columns], gram=gram, kept=kept)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Solved:
@@ -28,6 +36,13 @@ class Solved:
 
     weight: Tensor
     kept: Tensor
+
+    def back(self, columns: Tensor | None) -> Solved:
+        """In the order that was there before `Problem.ordered`."""
+        if columns is None:
+            return self
+        places = torch.argsort(columns)
+        return Solved(self.weight[:, places].contiguous(), self.kept[:, places].contiguous())
 
 
 def error(problem: Problem, weight: Tensor) -> float:
@@ -48,6 +63,6 @@ def told(problem: Problem, name: str) -> Tensor:
     return problem.kept
 
 
-def going(rows: int, columns: range, all_columns: int, amount: float) -> int:
+def going(rows: int, columns: range, amount: float) -> int:
     """How many weights go of some columns of a matrix, so that of all blocks together round(amount · n) do."""
-    return round(amount * rows * columns.stop) - round(amount * rows * columns.start) if all_columns else 0
+    return round(amount * rows * columns.stop) - round(amount * rows * columns.start)

@@ -27,7 +27,7 @@ class Seat:
     @property
     def reads(self) -> tuple:
         """How it reads its inputs: of two that read one tensor alike, the rows are the same."""
-        if not isinstance(self.module, _ConvNd):
+        if not self._patches:
             return ()
         one = self.module
         return (one.kernel_size, one.stride, tuple(one._reversed_padding_repeated_twice), one.dilation, one.padding_mode)
@@ -44,13 +44,32 @@ class Seat:
         with torch.no_grad():
             weight.copy_(matrix.T if _flipped(self.module) else matrix.view(weight.shape))
 
+    @property
+    def channels(self) -> int:
+        """How many inputs there are for a pattern N:M to group: of a convolution, at each place of its kernel."""
+        return self.module.weight.shape[0 if _flipped(self.module) else 1]
+
+    def beside(self) -> Tensor | None:
+        """The columns of `matrix` in the order in which a pattern N:M groups them, int64 [I]: neighbouring input channels
+        at one place of the kernel, as the slider does and as sparse kernels read them. None where they lie so already."""
+        places = self.module.weight[0, 0].numel() if self._patches else 1
+        return None if places == 1 else torch.arange(self.channels * places).view(self.channels, places).T.reshape(-1)
+
+    @property
+    def _patches(self) -> bool:
+        return isinstance(self.module, _ConvNd)
+
+    def rounded(self, matrix: Tensor) -> Tensor:
+        """A matrix [O, I] as it reads again once it was written."""
+        return matrix.to(self.module.weight.dtype).to(matrix.dtype)
+
     def like_weight(self, matrix: Tensor) -> Tensor:
         """A matrix [O, I] in the weight's own shape."""
         return matrix.T.contiguous() if _flipped(self.module) else matrix.view(self.module.weight.shape)
 
     def rows(self, inputs: Tensor) -> Tensor:
         """What the rows of the matrix are multiplied with, [n, I], of one call's inputs."""
-        if not isinstance(self.module, _ConvNd):
+        if not self._patches:
             return inputs.reshape(-1, inputs.shape[-1])
         module, dims = self.module, self.module.weight.ndim - 2
         flat = inputs if inputs.ndim == dims + 2 else inputs[None]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pruneviz.engine.batches import Inputs, rows
+from pruneviz.engine.batches import Inputs, copied, rows
 from pruneviz.engine.criterion import Criterion, Evidence
 from pruneviz.engine.reconstruct import Method
 from pruneviz.engine.reconstruct.chain import blocks, caught, through
@@ -48,9 +48,10 @@ class Plan:
     def __post_init__(self) -> None:
         strange = set(self.criterion.needs) - SEEN
         if not self.method.chooses and (strange or self.criterion.units):
+            seen = " and ".join(sorted(strange)).replace("_", " ") or "whole units"
             raise ValueError(
-                f"{self.criterion.name} looks at {' and '.join(sorted(strange)).replace('_', ' ')}, and one shot sees only "
-                "a matrix and its inputs: choose magnitude, random, wanda or ria, or the method sparsegpt"
+                f"{self.criterion.name} looks at {seen}, and one shot sees only a matrix and its inputs: choose magnitude, "
+                "random, wanda or ria, or the method sparsegpt"
             )
 
     @property
@@ -107,7 +108,7 @@ class Count:
 def _over(network: nn.Module, batches: Sequence[Inputs], watch: Watch) -> None:
     for batch in batches:
         with watch.batch(rows(batch)), torch.no_grad():
-            run(network, batch)
+            run(network, copied(batch))
 
 
 def stage(
@@ -119,7 +120,7 @@ def stage(
     """
     new = [seat for seat in seats if seat.name not in known]
     told.at += len(seats) - len(new)
-    watch = Watch(seats, whole=plan.needs_gram)
+    watch = Watch([seat for seat in seats if seat.name in plan.shares], whole=plan.needs_gram)
     if new:
         look(watch)
     for seat in seats:
@@ -151,24 +152,32 @@ def solve(seat: Seat, seen: Gram | Norms, plan: Plan) -> tuple[Solved, tuple[flo
         whole = None
     else:  # what is broken is as good as gone: it goes first
         weight = torch.where(whole, weight, 0.0)
-    amount, pattern = plan.shares[seat.name], plan.pattern
-    if pattern is not None and weight.shape[1] % pattern[1]:
+    pattern, columns = plan.pattern, seat.beside() if plan.pattern else None
+    if pattern is not None and seat.channels % pattern[1]:
         raise ValueError(
-            f"{seat.name} has {weight.shape[1]} inputs, which are no whole groups of {pattern[1]}: "
+            f"{seat.name} has {seat.channels} inputs, which are no whole groups of {pattern[1]}: "
             f"leave it out, or remove single weights"
         )
-    kept = None
-    if not plan.method.chooses:
-        evidence = Evidence(seat.name, weight, plan.seed, input_norm=seen.norms[None, :])
-        scores = plan.criterion.saliency(evidence)
-        kept = stays(torch.where(weight == 0, -torch.inf, scores), amount, pattern, rows=plan.rows)
-    problem = Problem(weight, seen if isinstance(seen, Gram) else None, amount, pattern, kept)
+    kept = None if plan.method.chooses else _chosen(seat, weight, seen, plan)
+    problem = Problem(weight, seen if isinstance(seen, Gram) else None, plan.shares[seat.name], pattern, kept)
+    asked = problem.ordered(columns)
     if plan.method.key == "sparsegpt" and not plan.weighed:
-        seen.settle()
-    solved = plan.method.solve(problem)
+        asked.gram.settle()
+    solved = plan.method.solve(asked).back(columns)
     if whole is not None:
         solved = Solved(torch.where(whole, solved.weight, 0.0), solved.kept & whole)
     if not plan.weighed:
         return solved, ()
     plain = torch.where(solved.kept, weight, torch.zeros((), device=weight.device))
-    return solved, (error(problem, solved.weight), error(problem, plain))
+    return solved, (error(problem, seat.rounded(solved.weight)), error(problem, plain))
+
+
+def _chosen(seat: Seat, weight: Tensor, seen: Gram | Norms, plan: Plan) -> Tensor:
+    """What the plan's criterion lets stay of a matrix, bool [O, I]; what is zero already goes first."""
+    scores = plan.criterion.saliency(Evidence(seat.name, weight, plan.seed, input_norm=seen.norms[None, :]))
+    scores = torch.where(weight == 0, -torch.inf, scores)
+    columns = seat.beside() if plan.pattern else None
+    if columns is None:
+        return stays(scores, plan.shares[seat.name], plan.pattern, rows=plan.rows)
+    found = stays(scores[:, columns], plan.shares[seat.name], plan.pattern, rows=plan.rows)
+    return found[:, torch.argsort(columns)]

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import torch
 from torch import Tensor, nn
 
+from pruneviz.engine.batches import Inputs, copied
 from pruneviz.engine.reconstruct.gram import Gram, Norms
 from pruneviz.engine.reconstruct.seats import Seat
+from pruneviz.engine.structure.calls import run
+
+UNLIKE = "{} is multiplied with other inputs than {}, and was with the same before: keep one of the two whole"
 
 
 class Watch:
@@ -20,6 +25,7 @@ class Watch:
         self._leads: dict[int, str] = {}
         self._passed: dict[tuple, tuple[Tensor, Gram | Norms]] = {}
         self._samples = 0
+        self._counts: dict[str, int] = {}
 
     @contextmanager
     def batch(self, samples: int) -> Iterator[None]:
@@ -30,6 +36,7 @@ class Watch:
                 look = self._hook(seat)
                 hooks += [one.register_forward_pre_hook(look, with_kwargs=True) for one in (seat.module, *seat.others)]
             yield
+            self._check()
         finally:
             for hook in hooks:
                 hook.remove()
@@ -50,14 +57,12 @@ class Watch:
             place = (id(inputs), _version(inputs), seat.reads)
             shared = self._passed.get(place, (None, None))[1]
             mine = self._found.get(seat.name, None if seat.others else shared)
+            self._counts[seat.name] = self._counts.get(seat.name, 0) + 1
             if mine is not None and mine is shared:
                 self._found[seat.name] = mine
                 return
             if mine is not None and self._leads.get(id(mine)) != seat.name:
-                raise ValueError(
-                    f"{seat.name} is multiplied with other inputs than {self._leads[id(mine)]}, and was with the same "
-                    "before: keep one of the two whole"
-                )
+                raise ValueError(UNLIKE.format(seat.name, self._leads[id(mine)]))
             rows = seat.rows(inputs)
             if mine is None:
                 mine = self._found[seat.name] = self._made(rows)
@@ -67,8 +72,33 @@ class Watch:
 
         return look
 
+    def _check(self) -> None:
+        """Whoever shares sums came by all that they hold: each time that the first of them was given something."""
+        for name, mine in self._found.items():
+            lead = self._leads[id(mine)]
+            if self._counts[name] != self._counts[lead]:
+                raise ValueError(UNLIKE.format(lead, name))
+
     def _made(self, rows: Tensor) -> Gram | Norms:
         return (Gram if self._whole else Norms)(rows.shape[1], device=rows.device)
+
+
+def silent(network: nn.Module, inputs: Inputs, seats: Sequence[Seat]) -> set[str]:
+    """The matrices that a forward pass multiplies with, if at all, without calling their module: nothing comes by them.
+    So does torch's own attention with its output matrix."""
+    heard: set[str] = set()
+    hooks = [
+        one.register_forward_pre_hook(lambda *_, name=seat.name: heard.add(name))
+        for seat in seats
+        for one in (seat.module, *seat.others)
+    ]
+    try:
+        with torch.no_grad():
+            run(network, copied(inputs))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return {seat.name for seat in seats} - heard
 
 
 def _version(inputs: Tensor) -> int:

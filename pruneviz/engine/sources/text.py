@@ -15,7 +15,7 @@ from pruneviz.engine.sources.found import Data, Wants
 from pruneviz.engine.sources.limits import LOCAL, Limits, room
 from pruneviz.engine.sources.refusal import SubjectError
 from pruneviz.engine.sources.tokenizer import BEGINNING, Tokenizer
-from pruneviz.engine.subject import Subject, Windows
+from pruneviz.engine.subject import Windows
 from pruneviz.engine.tasks.language_modelling import NOTHING
 
 CHARACTERS = 800
@@ -40,34 +40,6 @@ def read(table: Mapping[str, Any], folder: Path, limits: Limits = LOCAL, wants: 
     return Data(held_out, training, "+".join(hashes), named(words, wants))
 
 
-def other(subject: Subject, path: Path, limits: Limits = LOCAL) -> Windows:
-    """Another text in the pieces of a language model, cut as its own is: to calibrate on."""
-    table, folder = (subject.origin.card.get("data", {}), subject.origin.folder) if subject.origin else ({}, "")
-    if "tokenizer" not in table:
-        raise SubjectError(
-            f"{subject.title} names no tokenizer, so no text can be read for it: leave --calibration out, or say training",
-            "tokenizer",
-        )
-    if not path.expanduser().is_file():
-        raise SubjectError(f"there is no file {str(path)!r}: give the path of a text, or training, or held-out", "no-file")
-    words, _ = _words(Path(folder) / table["tokenizer"], limits)
-    how = {key: one for key, one in table.items() if key != "windows"}
-    found, _ = _windows(path.expanduser(), words, {"context": subject.held_out.stored.shape[1] + 1} | how, limits)
-    held = {tuple(one) for one in subject.held_out.stored.tolist()}
-    if any(tuple(one) in held for one in _as_wide(found.stored, subject.held_out.stored.shape[1]).tolist()):
-        raise SubjectError(
-            f"{files.shown(path)} has windows of the held-out text, which is to judge: give a text that the model is not "
-            "measured on",
-            "training",
-        )
-    return found
-
-
-def _as_wide(stored: torch.Tensor, width: int) -> torch.Tensor:
-    """Rows of tokens, padded or cut to so many: as those that they are compared with are padded."""
-    return torch.nn.functional.pad(stored, (0, max(0, width - stored.shape[1])))[:, :width]
-
-
 def words_of(path: Path, limits: Limits = LOCAL) -> Tokenizer | Encoder:
     """The tokenizer at a path: one of Hugging Face's, by what it is called, or llama2.c's."""
     return _words(path, limits)[0]
@@ -87,8 +59,8 @@ def named(words: Tokenizer | Encoder, wants: Wants) -> tuple[str, ...]:
     return (*words.words, *(f"<unused {len(words.words) + place}>" for place in range(spare)))
 
 
-def _windows(path: Path, words: Tokenizer | Encoder, table: Mapping[str, Any], limits: Limits) -> tuple[Windows, str]:
-    """The windows of one text file, and its SHA-256."""
+def content(path: Path, limits: Limits) -> tuple[str, str]:
+    """What stands in a text file, and its SHA-256."""
     data = files.content(path, limits.data_bytes)
     try:
         # Line ends stay what they are: a window is so many characters of the file.
@@ -97,12 +69,18 @@ def _windows(path: Path, words: Tokenizer | Encoder, table: Mapping[str, Any], l
         raise SubjectError(f"{files.shown(path)} is not text in UTF-8: save it as UTF-8", "not-utf-8") from None
     if not text.strip():
         raise SubjectError(f"{files.shown(path)} is empty: give a text", "empty")
+    return text, hashlib.sha256(data).hexdigest()
+
+
+def _windows(path: Path, words: Tokenizer | Encoder, table: Mapping[str, Any], limits: Limits) -> tuple[Windows, str]:
+    """The windows of one text file, and its SHA-256."""
+    text, sha256 = content(path, limits)
     sequences = [one for one in sequence(text, words, table, limits.samples) if len(one) > 1]
     if not sequences:
         raise SubjectError(f"{files.shown(path)} gives no two tokens in a row: give more text", "empty")
     room(f"{len(sequences):,} windows of text", 16 * len(sequences) * max(map(len, sequences)), limits)
     count = len(_places(text, table))
-    return padded(sequences), found.drawn(hashlib.sha256(data).hexdigest(), (min(count, limits.samples), count))
+    return padded(sequences), found.drawn(sha256, (min(count, limits.samples), count))
 
 
 def sequence(text: str, words: Tokenizer | Encoder, table: Mapping[str, Any], most: int | None = None) -> list[list[int]]:

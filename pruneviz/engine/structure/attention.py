@@ -119,6 +119,7 @@ def group(attention: Attention, network: nn.Module, looks: float, reason: str = 
         repairs=repairs(network.get_submodule(one.name), one),
         slim=(one.name, one.slim) if one.slim else None,
         macs=looks * (one.size + one.value_size) * one.each,
+        heads=one.each,
     )
 
 

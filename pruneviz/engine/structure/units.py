@@ -63,7 +63,7 @@ class Group:
     why none of them can go; empty if they can. `blocks` are the modules that a layer group's units are. `slim` names the
     stand-in (`structure/slim.py`) that a module needs before it can have fewer heads. Groups of one `pattern` are built
     alike: the isomorphic scope lets only these compete. `macs` are multiply-adds per unit and input that belong to no
-    tensor (attention's two products).
+    tensor (attention's two products). `heads` is how many query heads one unit holds.
     """
 
     name: str
@@ -79,6 +79,7 @@ class Group:
     repairs: tuple[Repair, ...] = ()
     slim: tuple[str, str] | None = None
     macs: float = 0.0
+    heads: int = 1
 
     @property
     def removable(self) -> bool:

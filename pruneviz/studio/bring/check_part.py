@@ -85,7 +85,12 @@ def _sanity(found: Look) -> None:
         _pictures(sanity.examples)
     else:
         rows = [(plain.markdown(one.text), plain.markdown(one.label), _answer(one)) for one in sanity.examples]
-        show.table([("text", "its label", "the model says"), *rows], "Held-out examples.")
+        show.table([("text", _answered(sanity.metric), "the model says"), *rows], "Held-out examples.")
+
+
+def _answered(metric: str) -> str:
+    """What a text is held against: its class, or how it goes on."""
+    return "how it goes on" if metric == "perplexity" else "its label"
 
 
 def _verdict(sanity: Any) -> str:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from pruneviz import plain, shipped_runs
 from pruneviz.recipe import LOOKS, Recipe
-from pruneviz.studio import bench, catalogue, kitchen, titles
+from pruneviz.studio import bench, catalogue, kitchen, larder, titles
 from pruneviz.studio.bench.history import OF_DATA
 from pruneviz.studio.bench.pins import OF_LAYERS
 from pruneviz.studio.labs import allowed
@@ -36,12 +36,13 @@ def asked(lab: str) -> Asked:
     """The Recipe that this page is about now."""
     now, default = bench.recipe_now(), opens_with(lab)
     chosen = now.course.lab == lab
-    wanted, trouble = (now if chosen else on(default, now.subject)), untrainable(now.subject, lab)
+    wanted, trouble = calibrated(now if chosen else on(default, now.subject)), untrainable(now.subject, lab)
     if trouble:
         return Asked(lab, on(replace(now, spared=()) if chosen else default, default.subject), chosen, trouble)
-    if chosen and (trouble := impossible(now)):
-        return Asked(lab, on(default, now.subject), False, trouble)
-    if chosen or shipped_runs.read(now.subject, lab):
+    if chosen and (trouble := impossible(wanted)):
+        return Asked(lab, calibrated(on(default, now.subject)), False, trouble)
+    own = lab in UNTRAINED and not kitchen.shipped(now.subject)  # who brought a model came to see that one
+    if chosen or own or shipped_runs.read(now.subject, lab):
         return Asked(lab, wanted, chosen)
     told_of = shipped_runs.subjects(lab)
     if not told_of or now.subject == default.subject:
@@ -69,16 +70,36 @@ def on(recipe: Recipe, subject: str) -> Recipe:
     return moved if fits else replace(moved, granularity=next((one for one in has if one in UNITS), "weight"))
 
 
+def calibrated(recipe: Recipe) -> Recipe:
+    """A Recipe that says on which data it is calibrated, where its lab takes no step of training: a model without a training
+    split has a quarter of its held-out data set aside. Elsewhere the same Recipe."""
+    return replace(recipe, calibration=kitchen.calibration_of(recipe)) if recipe.course.lab in UNTRAINED else recipe
+
+
 def untrainable(subject: str, lab: str) -> str:
-    """Why a model cannot be trained on a page, in a sentence; empty where it can."""
-    found = kitchen.subject(subject)
+    """Why a lab cannot be run with a model on a page, and which model is shown instead; empty where it can."""
+    found, other = kitchen.subject(subject), name_of(opens_with(lab).subject)
     name = plain.markdown(found.title, 128)
-    if found.training is None or not len(found.training):
-        return f"{name} has no training data here, so this page shows another model: give its card a training split."
+    if lab not in UNTRAINED and (found.training is None or not len(found.training)):
+        return f"{name} has no training data here, so this page shows {other}: give its card a training split."
     if found.weights > (most := UNTRAINED.get(lab, LARGEST)):
         verb, command = ("goes through", "oneshot` prunes") if lab in UNTRAINED else ("trains", "train` trains")
         many = f"{found.weights:,} weights, more than the {most:,} that a page {verb}"
-        return f"{name} has {many}, so this page shows another model: `python -m pruneviz {command} it."
+        return f"{name} has {many}, so this page shows {other}: `python -m pruneviz {command} it."
+    if lab in UNTRAINED and (trouble := _unwalkable(subject, lab)):
+        return f"{plain.markdown(trouble, 512)}. So this page shows {other}."
+    return ""
+
+
+@larder.kept(2)
+def _unwalkable(subject: str, lab: str) -> str:
+    """Why a lab cannot go through a model, whatever is chosen, in the engine's words; empty where it can."""
+    from pruneviz.engine.training import labs
+
+    try:
+        labs.find(lab).planned(kitchen.subject(subject), calibrated(on(opens_with(lab), subject)))
+    except ValueError as problem:
+        return str(problem)
     return ""
 
 
@@ -107,8 +128,11 @@ def name_of(subject: str) -> str:
 
 
 def at_home(recipe: Recipe) -> Recipe:
-    """A lab's Recipe as the visitor's: how they look at things stays, as far as it means anything for that model."""
-    now = bench.recipe_now()
+    """A lab's Recipe as the visitor's: how they look at things stays, as far as it means anything for that model. The data
+    that its model is calibrated on anyway are not said: for another model they would be a choice."""
+    now, usual = bench.recipe_now(), replace(recipe, calibration="training")
+    if recipe.calibration != "training" and kitchen.calibration_of(usual) == recipe.calibration:
+        recipe = usual
     lost = () if recipe.subject == now.subject else (*OF_DATA, *OF_LAYERS)
     return replace(recipe, **{name: getattr(now, name) for name in LOOKS if name not in lost})
 
@@ -117,13 +141,16 @@ def explain(here: Asked) -> None:
     """Which model this is about, where that is not the visitor's; and the way to their own."""
     if not here.word:
         return
+    if here.own is None:
+        st.info(here.word)
+        return
     with st.container(horizontal=True, gap="small", vertical_alignment="center", key="which-model"):
         st.caption(here.word, width="content")
-        if here.own is not None:
-            label = f"Set it up for {titles.title(here.own.subject)}"
-            st.button(label, key="own-model", on_click=_take, args=(here.own,))
+        label = f"Set it up for {titles.title(here.own.subject)}"
+        st.button(label, key="own-model", on_click=take, args=(here.own,))
 
 
-def _take(recipe: Recipe) -> None:
+def take(recipe: Recipe) -> None:
+    """A lab's Recipe becomes the visitor's own choice, where it can be used."""
     after = at_home(recipe)
     bench.commit(after, bench.why_not(after))

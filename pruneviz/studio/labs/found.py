@@ -25,6 +25,18 @@ def siblings(recipe: Recipe, *free: str) -> list[Traced]:
     return sorted(found.values(), key=lambda one: one.recipe.seed)
 
 
+def settings(recipe: Recipe, *free: str) -> list[Recipe]:
+    """A Recipe of each other setting of this lab and model that a run came to the end of: those that differ by more than
+    their seed and these choices. No moment of any run is read."""
+    done = [run.recipe for run in shipped_runs.read(recipe.subject, recipe.course.lab)]
+    done += [run.recipe for run in office.like(recipe, lambda _: True) if run.state == "done"]
+    first: dict[Recipe, Recipe] = {}
+    for one in done:
+        first.setdefault(_bare(one, free), one)
+    first.pop(_bare(recipe, free), None)
+    return list(first.values())
+
+
 def grouped(runs: Sequence[Traced], field: str) -> dict[Any, list[Traced]]:
     """Runs by one choice of the course, in the order in which they come."""
     groups: dict[Any, list[Traced]] = {}

@@ -9,7 +9,7 @@ import streamlit as st
 
 from pruneviz import plain, shipped_runs
 from pruneviz.recipe import Recipe
-from pruneviz.studio import bench, kitchen
+from pruneviz.studio import bench, kitchen, titles
 from pruneviz.studio.labs import found, office
 from pruneviz.studio.labs.asked import Asked, at_home
 from pruneviz.traced import Traced
@@ -60,7 +60,7 @@ def panel(here: Asked) -> None:
             st.button(label, key="run-live", on_click=_start, args=(recipe,), type="primary")
         else:
             st.button(label, key="run-live", on_click=_start, args=(recipe,))
-            st.caption(f"{_bill(here.recipe, steps)} {_there(run)}", width="content")
+            st.caption(f"{_bill(here.recipe, steps)} {_there(here.recipe, run)}", width="content")
     _past(here)
 
 
@@ -84,13 +84,15 @@ def _left_off(run: Traced, steps: int) -> str:
 
 
 def _offered(recipe: Recipe, run: Traced | None) -> tuple[str, Recipe]:
-    """What can be run: this very Recipe, or where that is done, the same with a seed that nobody had yet."""
+    """What can be run: this very Recipe, or where that is done, the same with a seed that nobody had yet. Of another model
+    than the visitor's its name is said: whoever runs it turns to it."""
+    on = "" if recipe.subject == bench.recipe_now().subject else f" on {titles.title(recipe.subject)}"
     if run is None:
-        return "Run live", recipe
+        return f"Run live{on}", recipe
     if not run.done:
-        return ("Try again" if run.state == "failed" else "Resume"), recipe
+        return f"{'Try again' if run.state == 'failed' else 'Resume'}{on}", recipe
     seed = 1 + max(one.recipe.seed for one in found.siblings(recipe))
-    return f"Run live with seed {seed}", replace(recipe, seed=seed)
+    return f"Run live{on} with seed {seed}", replace(recipe, seed=seed)
 
 
 def _start(recipe: Recipe) -> None:
@@ -135,11 +137,13 @@ def _past(here: Asked) -> None:
         for run in runs:
             with st.container(horizontal=True, gap="small", vertical_alignment="center"):
                 trouble = f": {plain.markdown(run.trouble, 200)}" if run.trouble else ""
-                st.caption(
-                    f"{plain.markdown(run.title, 100)}, seed {run.recipe.seed}: {stands(run)}, "
-                    f"{run.step:,} of {run.of:,} steps{trouble}"
-                )
+                st.caption(f"{plain.markdown(run.title, 100)}, seed {run.recipe.seed}: {stands(run)}, {_came(run)}{trouble}")
                 st.button("Show", key=f"show-{run.key[:12]}", on_click=_show, args=(run.recipe,))
+
+
+def _came(run: Run) -> str:
+    """How far a run came, in what its lab counts; one that nobody began has no bill yet."""
+    return f"{run.step:,} of {counted(run.recipe, run.of)}" if run.of else "before it began"
 
 
 def stands(run: Traced | Run) -> str:
@@ -173,9 +177,9 @@ def takes(recipe: Recipe, steps: int) -> str:
     return f", about {duration(steps * each)} where the shipped runs were made"
 
 
-def _there(run: Traced | None) -> str:
+def _there(recipe: Recipe, run: Traced | None) -> str:
     if run is None:
-        return "Nobody ran it with this seed yet."
+        return "Nobody ran it with this seed yet." if found.siblings(recipe) else "Nobody ran it yet."
     if run.shipped:
         return f"Seed {run.recipe.seed} comes with the model."
     return f"The run with seed {run.recipe.seed} {stands(run)}."

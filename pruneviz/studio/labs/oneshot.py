@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import streamlit as st
 
-from pruneviz import plain
+from pruneviz import came_of
 from pruneviz.charts.chart import as_percent
-from pruneviz.charts.labs import closeup as near
 from pruneviz.charts.labs import oneshot as charts
-from pruneviz.closeup import Closeup
-from pruneviz.course import Course
-from pruneviz.recipe import LOOKS, Recipe
-from pruneviz.studio import bench, catalogue, kitchen, larder, show
-from pruneviz.studio.labs import around, fields, found
-from pruneviz.studio.labs.asked import Asked
+from pruneviz.recipe import Recipe
+from pruneviz.studio import bench, catalogue
+from pruneviz.studio.labs import around, closeup, fields, found
+from pruneviz.studio.labs import oneshot_words as words
+from pruneviz.studio.labs.asked import Asked, name_of, opens_with, take
 from pruneviz.traced import Traced
 
 AMOUNTS = (0.3, 0.5, 0.6, 0.7, 0.8)
 PATTERNS = ("2:4", "4:8")
-SCOPES, SHARES = ("row", "layer", "owl", "global"), ("row", "owl", "global")
-WINDOWS = (8, 256, 8)
+SCOPES = ("row", "layer", "owl", "global")
+WINDOWS = (8, 256, closeup.STEP)
 """Calibration samples: from, to, in steps of."""
+OFFERED = 8
+"""So many settings that were run are offered where the chosen one was not."""
 
 
 def runs(here: Asked) -> dict[str, list[Traced]]:
     """The runs that differ by what chooses, by method and by seed, by the words of their way."""
     ways: dict[str, dict[int, Traced]] = {}
-    for run in found.siblings(here.recipe, "method", "criterion"):
+    for run in _of_one_text(here.recipe.subject, found.siblings(here.recipe, "method", "criterion")):
         mine = ways.setdefault(charts.way(run), {})
         if run.done or run.recipe.seed not in mine:
             mine[run.recipe.seed] = run
     return {name: [*mine.values()] for name, mine in ways.items()}
+
+
+def _of_one_text(subject: str, found: list[Traced]) -> list[Traced]:
+    """Shipped runs are of the text that the sample's author had. Where this Python carries another, they are shown until one
+    came to its end here, and never beside it."""
+    own = [run for run in found if not run.shipped]
+    return own if words.elsewhere(subject) and any(run.done for run in own) else found
 
 
 def headline(here: Asked) -> str:
@@ -43,41 +48,63 @@ def headline(here: Asked) -> str:
 def choices(here: Asked) -> None:
     """What goes, who chooses it, what becomes of the survivors, and on how much text."""
     recipe = here.recipe
-    pattern = ":" in recipe.granularity
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="oneshot-choices"):
-        offered = ("weight", *PATTERNS)
         name = lambda one: one if ":" in one else catalogue.granularity_name(one)  # noqa: E731
+        offered = ("weight", *PATTERNS)
         bench.choose_of("what goes", "lab-granularity", recipe.granularity, offered, name, lambda one: _of(here, one))
-        if not pattern:
+        if ":" not in recipe.granularity:
             fields.select(here, "sparsity", "amount", AMOUNTS, as_percent, width=130)
         fields.select(here, "method", "method", [*charts.METHODS], lambda key: charts.METHODS.get(key, key), width=260)
-        if recipe.course.method not in charts.CHOOSES:
-            names = lambda key: charts.CRITERIA.get(key, key)  # noqa: E731
-            fields.select(here, "what goes is chosen by", "criterion", [*charts.CRITERIA], names, width=180)
-        if not pattern:
-            names = {key: one.name for key, one in catalogue.scopes("weight").items()}
-            scopes = SCOPES
-            if recipe.course.method in charts.CHOOSES:  # it compares in blocks of columns; a scope only shares the budget
-                scopes, names = SHARES, names | {"row": "every matrix alike"}
-            fields.select(here, "compared", "scope", scopes, lambda key: names.get(key, key), width=190)
+        _competition(here)
         low, high, step = WINDOWS
         fields.slide(here, "calibration samples", "batch", low, high, step, width=240)
-    st.caption(_told(here))
+    st.caption(" ".join(filter(None, (words.told(recipe), words.set_aside(recipe), words.strip(recipe)))))
+
+
+def _competition(here: Asked) -> None:
+    """Whose scores decide, where any do, and who competes by them. A method that chooses for itself compares in blocks of
+    columns: a scope only shares the budget there, and a criterion is asked where its scores say who gives how much."""
+    recipe, chooses = here.recipe, here.recipe.course.method in charts.CHOOSES
+    if came_of.opinion(recipe):
+        words = "how much each matrix gives, by" if chooses else "what goes is chosen by"
+        fields.select(here, words, "criterion", [*charts.CRITERIA], lambda key: charts.CRITERIA.get(key, key), width=220)
+    if ":" in recipe.granularity:
+        return
+    names, scopes = {key: one.name for key, one in catalogue.scopes("weight").items()}, SCOPES
+    if chooses:
+        alike = "layer" if recipe.scope == "layer" else "row"
+        scopes, names = (alike, "owl", "global"), names | {alike: charts.ALIKE}
+    fields.select(here, "compared", "scope", scopes, lambda key: names.get(key, key), width=210)
 
 
 def story(here: Asked) -> None:
     """How each way leaves the whole network; then one matrix: what each way loses of it, and the sweep itself."""
     groups = runs(here)
     known = [run for group in groups.values() for run in group]
-    if known:
-        around.chart(charts.outcomes(groups), "outcomes", known)
-        st.caption(
-            "A dot is the mean over the seeds, which draw other calibration samples. Its interval is that of the change "
-            "against the dense model on the same held-out data: it tells of other data, not of other seeds."
-        )
-    else:
-        st.info("Nobody ran this setting yet: run it live, or undo the last change.")
-    _matrix(here)
+    if charts.ends(groups):
+        around.chart(charts.outcomes(groups, charts.named(here.recipe)), "outcomes", known)
+        st.caption(f"{words.outcomes(here.recipe, groups)}{charts.blocks(groups)}")
+        if any(run.shipped for run in known) and words.elsewhere(here.recipe.subject):
+            st.caption(words.elsewhere(here.recipe.subject))
+    elif not known:
+        _elsewhere(here)
+    closeup.story(here.recipe)
+
+
+def _elsewhere(here: Asked) -> None:
+    """Of what there are runs where nobody ran this: other settings of this model, else the model that comes with some. Each
+    is a click away, by the visitor's method."""
+    recipe, opens = here.recipe, opens_with(here.lab)
+    own = [words.by_same(one, recipe) for one in found.settings(recipe, "method", "criterion")][:OFFERED]
+    other = [] if own or recipe.subject == opens.subject else [opens]
+    if not (own or other):
+        return
+    with st.container(horizontal=True, gap="small", vertical_alignment="center", key="elsewhere"):
+        st.caption("Settings that were run:" if own else "Runs come with another model:", width="content")
+        for at, one in enumerate(own):
+            st.button(words.setting(one, recipe), key=f"setting-{at}", on_click=take, args=(one,))
+        for one in other:
+            st.button(f"Show those of {name_of(one.subject)}", key="shipped-model", on_click=take, args=(one,))
 
 
 def said(here: Asked) -> None:
@@ -91,56 +118,6 @@ def said(here: Asked) -> None:
     )
 
 
-def _matrix(here: Asked) -> None:
-    """One matrix. Which one changes no number of a run, so it is a way of looking and no choice of the run."""
-    st.header("One matrix, close up", anchor=False)
-    subject = here.recipe.subject
-    if kitchen.heavy(subject):
-        st.info("This model is too large to be looked at matrix by matrix on a page.")
-        return
-    labels = {layer.name: layer.label for layer in kitchen.subject(subject).layers}
-    offered = [name for name in _offered(subject) if name in labels]
-    if not offered:
-        st.info("No matrix of this model is small enough to be pruned in every way while you wait.")
-        return
-    name = st.selectbox(
-        "matrix", offered, min(len(offered) // 2, len(offered) - 1), labels.get, key="oneshot-matrix", width=420
-    )
-    try:
-        with st.spinner("Pruning this matrix in every way …", show_time=False):
-            closeup = _closeup(_bare(here.recipe), name)
-    except ValueError as problem:
-        st.info(plain.markdown(f"{problem}.", 512))
-        return
-    label = plain.label(labels[name])
-    pattern = here.recipe.granularity if ":" in here.recipe.granularity else ""
-    show.chart(near.errors(closeup, label, pattern), "errors")
-    marks = f"The larger open marks are {pattern}. " if pattern and closeup.lines[0].pattern else ""
-    st.caption(
-        f"{marks}Measured here on {closeup.samples} calibration samples, in {closeup.seconds:.1f} s: every way prunes "
-        f"{_part(closeup, label)} of the model as it was before, row by row, and what is lost is measured on those same "
-        "samples; of others it may be more. Once it is settled which weights go, no way loses less than least squares; "
-        "one-swaps settle it anew."
-    )
-    show.chart(near.sweep(closeup, label), "sweep")
-    st.caption(
-        "SparseGPT on an excerpt, the first rows and columns. Each column that is visited loses what has to go, and what "
-        "its rows then lack is made up for by columns to the right, which have not been visited."
-    )
-    show.chart(near.diagonal(closeup, label), "diagonal")
-    st.caption(
-        r"The worth of an input is $1 / [(H + \lambda I)^{-1}]_{jj}$, with $H$ of the calibration samples. To take out a "
-        "weight of its column costs half of the weight's square times that, if all others of its row may cover for it."
-    )
-
-
-def _part(closeup: Closeup, label: str) -> str:
-    """The matrix, or as many of its rows as were solved; a criterion compares within each row."""
-    from pruneviz.engine.reconstruct.closeup import TALLEST
-
-    return label if closeup.shape[0] <= TALLEST else f"the first {TALLEST} rows of {label}"
-
-
 def _of(here: Asked, granularity: str) -> Recipe:
     """The visitor's Recipe with something else that goes; a pattern has one amount."""
     n, colon, m = granularity.partition(":")
@@ -148,34 +125,3 @@ def _of(here: Asked, granularity: str) -> Recipe:
     # A pattern takes as much of every matrix: there is nothing that a scope could share.
     scope = {"scope": "row"} if colon else {}
     return fields.changed(here, granularity=granularity, amount=amount, **scope)
-
-
-def _told(here: Asked) -> str:
-    """What the method does, in the first words of its own text."""
-    from pruneviz.engine import reconstruct
-
-    method = reconstruct.shelf().get(here.recipe.course.method)
-    first = method.text.splitlines()[0] if method else ""
-    return f"{first} No step of training is taken: the model is gone through once, block by block."
-
-
-def _bare(recipe: Recipe) -> Recipe:
-    """What a closeup depends on, and nothing else."""
-    default = Recipe()
-    looks = {name: getattr(default, name) for name in LOOKS}
-    plain_ = replace(recipe, **looks, criterion=default.criterion, scope=default.scope, spared=(), overrides=())
-    return replace(plain_, course=Course(batch=recipe.course.batch))
-
-
-@larder.kept(4, dry=True)
-def _offered(subject: str) -> tuple[str, ...]:
-    from pruneviz.engine.reconstruct import closeup
-
-    return closeup.offered(kitchen.subject(subject))
-
-
-@larder.kept(16, dry=True)
-def _closeup(recipe: Recipe, layer: str) -> Closeup:
-    from pruneviz.engine.reconstruct import closeup
-
-    return closeup.look(kitchen.subject(recipe.subject), recipe, layer)

@@ -30,7 +30,7 @@ function layoutChallenges(view) {
   const { halves, complete, share } = view.panel
   parts.later = complete ? "" : halves ? " (so far)" : " (still being measured)"
   nameLose(parts)
-  parts.lose.parentElement.hidden = !halves && (complete || !share)
+  parts.lose.parentElement.hidden = !share || (!halves && complete)
   parts.reveal.hidden = !view.guessing
   for (const other of [parts.cliff, parts.guess, parts.lose.parentElement]) other.toggleAttribute("inert", Boolean(view.guessing))
 }

@@ -121,19 +121,20 @@ function moveHistogram(view, value) {
   const node = clamp(Math.round((value / 100) * (parts.gones.length / bins - 1)), 0, parts.gones.length / bins - 1)
   parts.gone.setAttribute("d", barPath(parts, parts.gones, node * bins))
   const threshold = value > 0 && data.threshold ? data.threshold[node] : null
-  rule(parts, parts.lines, parts.words, threshold, parts.plot.top - 6, (t) => (threshold === 0 ? "zeros go" : `${data.compared} < ${t} goes`))
+  rule(parts, { path: parts.lines, words: parts.words, y: parts.plot.top - 6 }, threshold, (t) => (threshold === 0 ? "zeros go" : `${data.compared} < ${t} goes`))
   const predicted = value > 0 && data.predicted ? data.predicted[node] : null
-  rule(parts, parts.predicted, parts.foretold, predicted, parts.plot.top - 22, (t) => `${data.predicted_name} ${t}`)
+  rule(parts, { path: parts.predicted, words: parts.foretold, y: parts.plot.top - 22 }, predicted, (t) => `${data.predicted_name} ${t}`)
 }
 
-/** A line at ±t with its words beside the right one; nothing where there is no t, or where it lies outside. */
-function rule(parts, path, words, t, y, text) {
+/** A line at ±t, below all words, with its own words above beside the right one; nothing where there is no t, or where it
+ * lies outside. */
+function rule(parts, { path, words, y }, t, text) {
   const { plot } = parts
   if (t === null || t === undefined) {
     path.setAttribute("d", "")
     return say(words, "")
   }
-  const stroke = (x) => `M${x.toFixed(1)} ${y + 2}V${plot.bottom}`
+  const stroke = (x) => `M${x.toFixed(1)} ${plot.top + 3}V${plot.bottom}`
   const right = plot.x(Math.min(t, plot.high))
   const left = plot.low < 0 ? stroke(plot.x(Math.max(-t, plot.low))) : ""
   path.setAttribute("d", t <= plot.high ? stroke(right) + left : "")

@@ -1,10 +1,14 @@
 // Who pays, layer by layer: one bar each, which can be locked or dragged to an amount of its own.
 
+const NOTE = "Drag a bar to give a layer its own amount; lock it and nothing goes from it."
+/** As many layers as the list shows at once; many a browser hides the bar that would tell of the others. */
+const IN_SIGHT = 9
+
 function buildLayers(view) {
   const list = el("ul", { class: "pv-layerlist" })
-  const note = el("p", { class: "pv-note" }, "Drag a bar to give a layer its own amount; lock it and nothing goes from it.")
+  const note = el("p", { class: "pv-note" }, NOTE)
   const section = el("div", { class: "pv-layers", "data-pv": "layers" }, el("h3", {}, "Who pays, layer by layer"), note, list)
-  return { section, list, rows: [], names: "" }
+  return { section, note, list, rows: [], names: "" }
 }
 
 function layoutLayers(view) {
@@ -15,12 +19,15 @@ function layoutLayers(view) {
     parts.names = names
     parts.rows = panel.layers.map((layer, i) => buildRow(view, layer, i))
     parts.list.replaceChildren(...parts.rows.map((row) => row.item))
+    const more = panel.layers.length > IN_SIGHT ? ` The list scrolls: ${panel.layers.length} layers.` : ""
+    say(parts.note, NOTE + more)
   }
   for (const [i, row] of parts.rows.entries()) {
     const layer = panel.layers[i]
     row.layer = layer
     if (!view.board.waiting(panel.id, layer.name) && !row.hand.held) row.local = undefined
     say(row.shape, `${layer.shape} · ${whole.format(layer.weights)}`)
+    row.said.title = `${layer.name} · ${row.shape.textContent}`
   }
 }
 
@@ -34,7 +41,7 @@ function buildRow(view, layer, index) {
   row.lock = el("button", { type: "button", class: "pv-lock", "aria-label": `lock ${layer.label}: remove nothing from it` }, padlock())
   row.follow = el("button", { type: "button", class: "pv-follow", "aria-label": `let ${layer.label} follow the slider again` }, "follow")
   row.item = el("li", { "data-layer": layer.name },
-    el("div", { class: "pv-rowhead" }, el("span", { class: "pv-name", title: layer.name }, layer.label), row.shape, row.kept),
+    el("div", { class: "pv-rowhead" }, row.said = el("div", { class: "pv-said" }, el("span", { class: "pv-name" }, layer.label), row.shape), row.kept),
     el("div", { class: "pv-rowbar" }, row.lock, el("div", { class: "pv-bar" }, row.gone, row.input)),
     (row.foot = el("div", { class: "pv-rowfoot" }, row.state, row.follow)))
   const tell = (kind, value) => {

@@ -16,6 +16,9 @@ def test_every_stop_goes_to_its_frame_and_play_to_all_of_them():
     assert slider.active == 1 and slider.currentvalue.prefix == "at "
     play, pause = menu.buttons
     assert (play.label, pause.label) == ("Play", "Pause") and play.args[1]["frame"]["duration"] == 200
+    assert menu.font.weight == "bold" and menu.font.size >= 14, (
+        "quiet words on a dark page are read only where they are large"
+    )
     assert pause.args[1] == film.now(), "it stays at the frame that is shown"
 
 

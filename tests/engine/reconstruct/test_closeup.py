@@ -43,6 +43,25 @@ def test_on_the_same_places_nothing_loses_less_than_least_squares(subject, granu
     assert torch.equal(before, subject.network.fc3.weight)
 
 
+def test_a_pattern_that_a_matrix_cannot_have_is_drawn_by_no_line_and_by_no_film(subject):
+    """The last matrix reads 100 numbers: 25 groups of 4, no whole groups of 8."""
+    found = closeup.look(subject, replace(RECIPE, granularity="4:8"), "fc3.weight")
+    assert found.unfit == (("4:8", "has 100 inputs, no whole groups of 8"),) and found.sweep.group == 0
+    assert all([name for name, _ in line.pattern] == ["2:4"] for line in found.lines)
+    third = closeup.look(subject, replace(RECIPE, granularity="1:3"), "fc3.weight")
+    assert [name for name, _ in third.unfit] == ["4:8", "1:3"] and third.sweep.group == 0
+
+
+def test_a_pattern_whose_groups_would_mix_heads_is_not_drawn_and_the_reason_is_told(subject, monkeypatch):
+    """As if two heads of 12 channels were read: whole groups of 4, but none of 8."""
+    monkeypatch.setattr(closeup.straddling, "straddled", lambda network, m: {"fc1.weight": 12} if 12 % m else {})
+    found = closeup.look(subject, replace(RECIPE, granularity="4:8"), "fc1.weight")
+    assert [name for name, _ in found.lines[0].pattern] == ["2:4"] and found.sweep.group == 0
+    said = "reads attention heads of 12 channels, no whole groups of 8: a group would mix two heads"
+    assert found.unfit == (("4:8", said),)
+    assert closeup.look(subject, replace(RECIPE, granularity="2:4"), "fc1.weight").sweep.group == 4
+
+
 def test_the_film_ends_with_what_the_method_gives():
     generator = torch.Generator().manual_seed(0)
     gram = Gram(12)

@@ -44,7 +44,7 @@ def test_without_damping_it_is_the_output_that_was_changed():
 def test_blocks_add_up_to_the_whole(rows, width, block, amount):
     """Each within one of its share, never more than it has, and of all together exactly round(amount · n)."""
     blocks = [range(start, min(start + block, width)) for start in range(0, width, block)]
-    counts = [going(rows, columns, width, amount) for columns in blocks]
+    counts = [going(rows, columns, amount) for columns in blocks]
     assert sum(counts) == round(amount * rows * width)
     for many, columns in zip(counts, blocks, strict=True):
         assert 0 <= many <= rows * len(columns) and abs(many - amount * rows * len(columns)) <= 1

@@ -14,8 +14,10 @@ from pruneviz.engine.reconstruct import find, shelf, walk
 from pruneviz.engine.reconstruct.chain import blocks
 from pruneviz.engine.reconstruct.gram import Gram
 from pruneviz.engine.reconstruct.problem import Problem, Solved, error
+from pruneviz.engine.reconstruct.seats import seat
 from pruneviz.engine.reconstruct.watching import Watch
-from tests.engine.reconstruct.chains import Broken, Chain, batches, chain, hooks, plan, seats_of
+from tests.engine.networks import randomised
+from tests.engine.reconstruct.chains import Block, Broken, Chain, batches, chain, hooks, plan, seats_of
 
 METHODS = sorted(shelf())
 
@@ -147,7 +149,7 @@ def test_without_a_chain_all_see_the_dense_network():
     assert blocks(one, batches()[0], seats_of(one)) == ("blocks.0", "blocks.1", "blocks.2")
     assert blocks(other, batches()[0], seats_of(other)) == ()
     walked(one, plan(one)), walked(other, plan(other))
-    for name in (seat.name for seat in seats_of(one)):
+    for name in (each.name for each in seats_of(one)):
         alike = torch.allclose(one.get_parameter(name), other.get_parameter(name), rtol=1e-5, atol=1e-6)
         assert alike == name.startswith("blocks.0.")
     again = chain(Broken)
@@ -303,3 +305,103 @@ def test_a_network_in_half_precision_is_written_in_its_own():
         weight = network.get_parameter(one.name)
         assert weight.dtype == torch.bfloat16 and torch.equal(weight, one.solved.weight.to(torch.bfloat16))
         assert int((~one.kept).sum()) == round(0.5 * weight.numel())
+
+
+class Writes(Block):
+    """A block that halves what it is given, in place."""
+
+    def forward(self, x: torch.Tensor, scale: float = 1.0) -> tuple[torch.Tensor]:
+        return super().forward(x.mul_(0.5), scale)
+
+
+class Halves(Block):
+    """The same without writing."""
+
+    def forward(self, x: torch.Tensor, scale: float = 1.0) -> tuple[torch.Tensor]:
+        return super().forward(0.5 * x, scale)
+
+
+class Writing(Chain):
+    """A chain that writes to its samples, of blocks that write to what they are given."""
+
+    def __init__(self, blocks: int = 3) -> None:
+        super().__init__(blocks)
+        self.blocks = nn.ModuleList(Writes() for _ in range(blocks))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x.tanh_())
+
+
+class Quiet(Chain):
+    """The same without writing."""
+
+    def __init__(self, blocks: int = 3) -> None:
+        super().__init__(blocks)
+        self.blocks = nn.ModuleList(Halves() for _ in range(blocks))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x.tanh())
+
+
+def test_a_network_that_writes_to_what_it_is_given_sees_it_once():
+    """What it writes to is not the samples, and no block is run on what its own first run left."""
+    data, untouched = batches(), batches()
+    writing, quiet = chain(Writing), chain(Quiet)
+    assert blocks(writing, data[0], seats_of(writing)) == ("blocks.0", "blocks.1", "blocks.2")
+    found, wanted = (walked(one, plan(one, weighed=True), data) for one in (writing, quiet))
+    assert all(torch.equal(one, other) for one, other in zip(data, untouched, strict=True))
+    for one, other in zip(found, wanted, strict=True):
+        assert torch.equal(one.solved.weight, other.solved.weight) and one.error == other.error, one.name
+
+
+def test_what_is_told_of_a_network_in_half_precision_is_what_was_written():
+    network, dense = chain().bfloat16(), chain().bfloat16()
+    data = [one.bfloat16() for one in batches()]
+    done = next(walk.walk(network, seats_of(network), data, plan(network, "sparsegpt", weighed=True)))
+    gram = Gram(dense.get_parameter(done.name).shape[1])
+    for one in data:
+        with torch.no_grad():
+            gram.add(torch.tanh(dense.first(one)).float(), len(one))
+    problem = Problem(dense.get_parameter(done.name).detach().float(), gram, 0.5)
+    written = error(problem, network.get_parameter(done.name).detach().float())
+    assert done.error == pytest.approx(written, rel=1e-5) and written != pytest.approx(error(problem, done.solved.weight))
+
+
+def test_a_criterion_of_whole_units_is_refused():
+    with pytest.raises(ValueError, match="looks at whole units, and one shot sees only a matrix and its inputs"):
+        plan(chain(), "keep", "top")
+
+
+class Seeing(nn.Module):
+    """Two convolutions, each the whole of a block, and a matrix behind them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.other = nn.Conv2d(4, 8, 3, padding=1), nn.Conv2d(8, 4, (1, 3))
+        self.last = nn.Linear(4, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(self.other(self.one(x).relu()).mean((2, 3)))
+
+
+@pytest.mark.parametrize("key", ["keep", "sparsegpt", "swaps_refit"])
+def test_a_pattern_groups_the_input_channels_of_a_convolution(key):
+    """As the slider does: at each place of a kernel two of four neighbouring channels stay (P11)."""
+    network = randomised(Seeing(), 4)
+    seats = [seat(network, f"{name}.weight") for name in ("one", "other", "last")]
+    dense = {one.name: network.get_parameter(one.name).clone() for one in seats}
+    how = walk.Plan(criterion("wanda"), find(key), {one.name: 0.5 for one in seats}, (2, 4), weighed=True)
+    data = [torch.randn(6, 4, 5, 5, generator=torch.Generator().manual_seed(at)) for at in range(2)]
+    for done in walk.walk(network, seats, data, how):
+        kept = done.kept.movedim(1, -1).reshape(-1, 4)
+        assert (kept.sum(1) == 2).all() and done.error <= done.unmoved * (1 + 1e-6)
+        assert not network.get_parameter(done.name)[~done.kept].any()
+        if key == "keep":
+            assert torch.equal(network.get_parameter(done.name)[done.kept], dense[done.name][done.kept])
+
+
+def test_a_convolution_whose_channels_are_no_whole_groups_is_refused():
+    network = randomised(Seeing(), 4)
+    how = walk.Plan(criterion("wanda"), find("keep"), {"one.weight": 0.5}, (4, 8))
+    with pytest.raises(ValueError, match="one.weight has 4 inputs, which are no whole groups of 8"):
+        list(walk.walk(network, [seat(network, "one.weight")], [torch.randn(2, 4, 5, 5)], how))

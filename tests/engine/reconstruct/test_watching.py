@@ -8,7 +8,7 @@ from torch import nn
 
 from pruneviz.engine.reconstruct.gram import Norms
 from pruneviz.engine.reconstruct.seats import seat
-from pruneviz.engine.reconstruct.watching import Watch
+from pruneviz.engine.reconstruct.watching import Watch, silent
 
 
 def watched(network: nn.Module, inputs: torch.Tensor) -> dict[str, object]:
@@ -60,3 +60,45 @@ def test_norms_refuse_what_is_no_number():
     norms.add(torch.tensor([[1.0, torch.inf]]), 1)
     with pytest.raises(ValueError, match="not all finite numbers"):
         norms.norms  # noqa: B018
+
+
+class Again(nn.Module):
+    """Both read one tensor; then one of them, or none, reads another."""
+
+    def __init__(self, again: str) -> None:
+        super().__init__()
+        self.one, self.other, self.again = nn.Linear(3, 2), nn.Linear(3, 2), again
+
+    def forward(self, x: torch.Tensor) -> None:
+        self.one(x), self.other(x)
+        for name in self.again.split():
+            getattr(self, name)(x if name == "both" else 2 * x)
+
+
+@pytest.mark.parametrize("again", ["one", "other"])
+def test_sums_that_only_one_of_two_would_have_are_not_shared_in_silence(again):
+    with pytest.raises(ValueError, match="is multiplied with other inputs than .*: keep one of the two whole"):
+        watched(Again(again), torch.randn(5, 3))
+    assert watched(Again(""), torch.randn(5, 3))
+
+
+def test_two_that_share_in_every_batch_but_the_first_are_not_alike():
+    """In the first batch only one of them is called: the other's sums would hold what it never saw."""
+    network = Two(nn.Linear(3, 2), nn.Linear(3, 2))
+    watch = Watch([seat(network, name) for name in ("one.weight", "other.weight")], whole=True)
+    with torch.no_grad(), watch.batch(4):
+        network.one(torch.randn(4, 3))
+    with pytest.raises(ValueError, match="one.weight is multiplied with other inputs than other.weight"):  # noqa: SIM117
+        with torch.no_grad(), watch.batch(4):
+            network(torch.randn(4, 3))
+
+
+def test_who_is_multiplied_with_without_being_called_is_silent():
+    network = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval()
+    seats = [seat(network, name) for name in ("self_attn.out_proj.weight", "linear1.weight", "linear2.weight")]
+    heard = {one.name for one in seats} - silent(network, torch.randn(2, 3, 8), seats)
+    watch = Watch(seats, whole=True)
+    with torch.no_grad(), watch.batch(2):
+        network(torch.randn(2, 3, 8))
+    assert heard == {one.name for one in seats if watch.of(one.name) is not None}
+    assert "self_attn.out_proj.weight" not in heard

@@ -32,27 +32,30 @@ def solve(problem: Problem) -> Solved:
     factor = problem.gram.factor
     moving = problem.weight.T.to(factor.dtype, memory_format=torch.contiguous_format, copy=True).contiguous()
     kept = torch.ones(moving.shape, dtype=torch.bool, device=moving.device)
-    for start in range(0, len(moving), BLOCK):
-        stop = min(start + BLOCK, len(moving))
-        errors = torch.empty_like(moving[start:stop])
-        _block(problem, factor, moving, kept, range(start, stop), errors)
+    block = _whole(BLOCK, problem)
+    for start in range(0, len(moving), block):
+        stop = min(start + block, len(moving))
+        errors = _block(problem, factor, moving, kept, range(start, stop))
         if stop < len(moving):
             moving[stop:].addmm_(factor[start:stop, stop:].T, errors, alpha=-1)
     return Solved(moving.T.contiguous().to(problem.weight.dtype), kept.T.contiguous())
 
 
-def _block(problem: Problem, factor: Tensor, moving: Tensor, kept: Tensor, columns: range, errors: Tensor) -> None:
-    """Visits some columns: chooses what goes of them, and pushes the errors to those of them that come later."""
+def _block(problem: Problem, factor: Tensor, moving: Tensor, kept: Tensor, columns: range) -> Tensor:
+    """Visits some columns: chooses what goes of them, and pushes the errors to those of them that come later. Says the
+    errors, for those that come after."""
     start, stop = columns.start, columns.stop
+    errors = torch.empty_like(moving[start:stop])
     if problem.pattern is None and problem.kept is None:
         scale = factor.diagonal()[start:stop, None]
         scores = (moving[start:stop] / scale).square_()
         scores[problem.gram.dead[start:stop]] = 0
-        kept[start:stop] = ~lowest(scores, going(moving.shape[1], columns, len(moving), problem.amount))
+        kept[start:stop] = ~lowest(scores, going(moving.shape[1], columns, problem.amount))
     elif problem.kept is not None:
         kept[start:stop] = problem.kept.T[start:stop]
-    for first in range(start, stop, INNER):
-        last = min(first + INNER, stop)
+    inner = _whole(INNER, problem)
+    for first in range(start, stop, inner):
+        last = min(first + inner, stop)
         for column in range(first, last):
             if problem.pattern is not None and problem.kept is None and column % problem.pattern[1] == 0:
                 _group(problem, factor, moving, kept, column)
@@ -65,6 +68,12 @@ def _block(problem: Problem, factor: Tensor, moving: Tensor, kept: Tensor, colum
         if last < stop:
             done = errors[first - start : last - start]
             moving[last:stop].addmm_(factor[first:last, last:stop].T, done, alpha=-1)
+    return errors
+
+
+def _whole(columns: int, problem: Problem) -> int:
+    """So many columns, or fewer: whole groups of the pattern, as a group is judged when all before it have been heard."""
+    return columns - columns % problem.pattern[1] if problem.pattern else columns
 
 
 def _group(problem: Problem, factor: Tensor, moving: Tensor, kept: Tensor, column: int) -> None:

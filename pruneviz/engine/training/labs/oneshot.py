@@ -35,16 +35,15 @@ default = Recipe(
 
 def planned(subject: Subject, recipe: Recipe) -> int:
     """The matrices that are gone through: no step of training is taken."""
-    check(subject)
+    _judged(subject, recipe)
     return oneshot.matrices(subject, recipe)
 
 
 def run(subject: Subject, recipe: Recipe, memory: Memory) -> Iterator[Moment]:
     """A moment of the dense network, one for each matrix, and one of what came of it. `value` is what was measured last."""
-    check(subject)
+    judges = _judged(subject, recipe)
     network = private.trained(subject)
     work = oneshot.prepare(subject, recipe, network, weighed=True)
-    judges = oneshot.measured(subject, recipe)
     dense = exam(subject, network, judges)
     said = {"amount": recipe.amount, "dense": dense.value, "samples": float(work.samples)}
     if not memory.number("opened"):
@@ -65,6 +64,13 @@ def run(subject: Subject, recipe: Recipe, memory: Memory) -> Iterator[Moment]:
         last = count.values() | telling.measured(after) | gains.flips(dense, after) | gains.gain(dense, after)
         yield Moment(work.matrices, work.matrices, "done", said | last)
     conclude(memory, network, memory.under("stays"))
+
+
+def _judged(subject: Subject, recipe: Recipe) -> torch.Tensor | None:
+    """The held-out samples that judge, by their places; None: all. Refuses a subject that has nothing to calibrate on."""
+    if recipe.calibration != "held-out":
+        check(subject)
+    return oneshot.measured(subject, recipe)
 
 
 class _Count:

@@ -41,7 +41,7 @@ def printed(problem: Problem, block: int) -> tuple[Tensor, Tensor]:
                 away = torch.stack([lowest(row[None], every - problem.pattern[0])[0] for row in scores])
             else:
                 scores[:, problem.gram.dead[columns.start : columns.stop]] = 0
-                away = lowest(scores, going(len(weight), columns, width, problem.amount))
+                away = lowest(scores, going(len(weight), columns, problem.amount))
             kept[:, columns.start : columns.stop] = ~away
         error = torch.where(kept[:, column], 0.0, weight[:, column] / upper[column, column])
         weight[:, column:] -= error[:, None] * upper[column, column:]
@@ -99,7 +99,7 @@ def test_inputs_that_know_nothing_of_each_other(width, rows, amount, seed):
     for start in range(0, width, 128):
         columns = range(start, min(start + 128, width))
         part = weight[:, columns.start : columns.stop].abs()
-        away = lowest(part, going(rows, columns, width, amount))
+        away = lowest(part, going(rows, columns, amount))
         assert torch.equal(found.kept[:, columns.start : columns.stop], ~away)
     assert torch.equal(found.weight, torch.where(found.kept, weight, 0.0))
 
@@ -160,3 +160,15 @@ def test_inputs_that_were_always_zero_go_first_from_a_pattern_too():
     weight[:, [1, 6]] = 100.0
     kept = find("sparsegpt").solve(Problem(weight, gram, 0.5, (2, 4))).kept
     assert not kept[:, [1, 6]].any() and kept.sum(1).tolist() == [4] * 5
+
+
+@pytest.mark.parametrize("pattern", [(3, 6), (2, 5), (6, 12), (12, 24), (5, 31), (2, 4), (4, 8)])
+def test_groups_that_no_block_is_a_multiple_of_are_judged_when_their_turn_comes(pattern):
+    """More columns than a block has, and than are pushed right one by one: no group may be judged by weights of before."""
+    width = 240 // pattern[1] * pattern[1]
+    weight, gram = drawn(6, width, 3, tokens=600)
+    problem = Problem(weight, gram, 1 - pattern[0] / pattern[1], pattern)
+    wanted, kept = printed(problem, 1)
+    found = METHOD.solve(problem)
+    assert torch.equal(found.kept, kept)
+    torch.testing.assert_close(found.weight, wanted, rtol=1e-6, atol=1e-9)
