@@ -30,7 +30,7 @@ def criteria_table() -> str:
 def samples_table() -> str:
     rows = []
     for name in shipped.titles():
-        found = shipped.read(name)
+        found = shipped.made(name)
         sweep, curve = next(iter(found.sweeps.values())), next(iter(found.curves.values()))
         first = re.split(r"(?<!et al)\. ", found.words)[0].rstrip(".")
         share = curve.points[0].correct is not None

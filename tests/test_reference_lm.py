@@ -20,6 +20,7 @@ from pruneviz.engine.sources import architecture, card
 from pruneviz.recipe import Recipe
 from sample_models.reference_lm import make
 from sample_models.reference_lm.make import HOW, Schooling, cut, loss_of, school
+from tests import author_text
 
 FOLDER = architecture.SHIPPED / "reference_lm"
 TINY = Schooling(
@@ -62,9 +63,7 @@ def architecture_said():
     return subject().origin.card["architecture"]["arguments"]
 
 
-@pytest.mark.skipif(
-    "language_reference.sha256() != subject().origin.card['data']['sha256']", reason="another Python carries another text"
-)
+@author_text.needed
 def test_the_perplexity_on_the_card_is_measured_again():
     model, recipe = subject(), Recipe(subject="reference_lm", amount=0.0)
     standing = evaluate.stand(model, recipe)

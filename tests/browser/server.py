@@ -109,7 +109,7 @@ STYLED = """() => !document.querySelector('.st-key-strip')
 
 STANDS = '[data-pv="live-accuracy"], .st-key-again, .st-key-patterns, .st-key-published-table'
 STANDS += ", .st-key-pareto, .st-key-pin-first, .st-key-wanted, .st-key-present-5, .st-key-deck .pv-place"
-STANDS += ", .st-key-for-teachers, .st-key-to-slider, .pv-goes-on"
+STANDS += ", .st-key-for-teachers, .st-key-to-slider, .pv-goes-on, .st-key-ask-continuation"
 """What a page has that stands: the slider, or on a page without one what it shows last."""
 
 

@@ -95,8 +95,7 @@ def _read(page, one) -> None:
         place = page.locator(f".st-key-lesson-claim-{at}")
         place.wait_for(timeout=PATIENCE)
         if claim.figures:
-            place.get_by_text("Measured here:").wait_for(timeout=PATIENCE)
-            said, figures = words(place.inner_text()), dict(claim.figures)
+            said, figures = _whole(place), dict(claim.figures)
             assert words(lesson_figure.fill(claim.here, figures)) in said
             assert "3 seeds, 95% intervals" in said and "shipped with the model" in said
             continue
@@ -104,11 +103,18 @@ def _read(page, one) -> None:
             assert claim.source in place.inner_text()
             assert not claim.url or place.locator("a").last.get_attribute("href") == claim.url
             continue
-        place.get_by_text("Measured here:").wait_for(timeout=PATIENCE)
+        said = _whole(place)
         first, other = measured(claim.recipe), measured(claim.other) if claim.other else None
-        assert words(lesson_fields.fill(claim.here, first, other)) in words(place.inner_text())
-        assert f"{first.score.n:,} held-out {first.score.noun}" in place.inner_text()
-        assert "95% interval" in place.inner_text()
+        assert words(lesson_fields.fill(claim.here, first, other)) in said
+        assert f"{first.score.n:,} held-out {first.score.noun}" in said
+        assert "95% interval" in said
+
+
+def _whole(place) -> str:
+    """What a measured claim says, once it also says what that rests on: the two are drawn one after the other."""
+    place.get_by_text("Measured here:").wait_for(timeout=PATIENCE)
+    place.locator('[data-testid="stCaptionContainer"]').wait_for(timeout=PATIENCE)
+    return words(place.inner_text())
 
 
 def _answer(page, one) -> None:

@@ -12,12 +12,16 @@ from pruneviz.engine.sources import card
 from pruneviz.engine.training import labs
 from pruneviz.engine.training.memory import Memory
 from pruneviz.runs import shipping
+from tests import author_text
 
 FIRST = 3
 """So many moments of a run are made anew."""
 
 
-@pytest.mark.parametrize("lab", shipping.PLANS)
+OF_THIS_TEXT = [pytest.param(lab, marks=author_text.needed if lab == "oneshot" else ()) for lab in shipping.PLANS]
+
+
+@pytest.mark.parametrize("lab", OF_THIS_TEXT)
 def test_what_is_planned_is_what_is_shipped(lab):
     made, there = {}, {}
     for recipe in shipping.recipes(lab):

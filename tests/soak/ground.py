@@ -23,7 +23,7 @@ def small(folder: Path, *names: str) -> Ground:
         lines = [f'name = "{title}"' if line.startswith("name = ") else line for line in table.splitlines()]
         (place / "subject.toml").write_text("\n".join(lines), "utf-8")
         path = str((place / "subject.toml").resolve())
-        titles[path], offers[path] = title, shipped.read(name).offers
+        titles[path], offers[path] = title, shipped.made(name).offers
     return Ground(titles, offers, next(iter(titles)))
 
 

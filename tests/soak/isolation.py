@@ -41,7 +41,7 @@ def samples(*names: str) -> Ground:
     """The samples that ship: measured by the server itself."""
     names = names or ("digits_mlp", "digits_cnn", "digits_resnet", "digits_vit")
     return Ground(
-        {name: shipped.titles()[name] for name in names}, {name: shipped.read(name).offers for name in names}, "digits_cnn"
+        {name: shipped.titles()[name] for name in names}, {name: shipped.made(name).offers for name in names}, "digits_cnn"
     )
 
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pruneviz import language_reference
 from pruneviz.query import to_query
 from pruneviz.runs.store.naming import decides
-from pruneviz.studio import library, visitor
-from pruneviz.studio.labs import asked
+from pruneviz.studio import kitchen, library, models, visitor
+from pruneviz.studio.labs import asked, closeup, oneshot
 from tests.studio import brought, heavy
 from tests.studio.test_pages import opened
 
@@ -191,3 +192,46 @@ def test_the_caption_says_of_whom_it_speaks_and_why_a_pattern_is_missing():
     assert "4:8 does not fit this matrix, so the film removes single weights, 50% of them." in words
     app.segmented_control(key="lab-granularity").set_value("2:4").run()
     assert "does not fit" not in told(app) and "The larger open marks are 2:4." in told(app)
+
+
+@pytest.fixture
+def another_text(monkeypatch):
+    """The language sample under a Python whose text is another: nothing that shipped was measured on it."""
+    models.forget("reference_lm")
+    monkeypatch.setattr(language_reference, "sha256", lambda: "0" * 64)
+    yield "reference_lm"
+    models.forget("reference_lm")
+
+
+def test_under_another_text_the_page_says_of_which_text_the_shipped_runs_are(another_text):
+    app = page(m=another_text)
+    assert "24 runs, shipped with the model" in told(app) and len(app.get("plotly_chart")) == 4
+    assert "The shipped runs are of their author's text" in told(app) and "Run it live" in told(app)
+
+
+def test_runs_of_two_texts_never_stand_beside_each_other(another_text):
+    recipe = asked.opens_with("oneshot")
+    here = asked.Asked("oneshot", recipe, True)
+    author = [run for group in oneshot.runs(here).values() for run in group]
+    assert author and all(run.shipped for run in author)
+    own = replace(author[0], shipped=False)
+    assert oneshot._of_one_text(another_text, [*author, replace(own, state="running")])[-1].shipped is False
+    assert oneshot._of_one_text(another_text, [*author, own]) == [own]
+    assert oneshot._of_one_text("digits_mlp", [*author, own]) == [*author, own]
+
+
+def test_a_matrix_whose_inputs_take_too_long_is_not_waited_for(monkeypatch):
+    recipe = asked.opens_with("oneshot")
+    n = len(kitchen.subject(recipe.subject).held_out)
+    assert recipe.course.batch >= 2 * closeup.STEP and closeup._slow(recipe) == ""
+    monkeypatch.setattr(kitchen, "heavy", lambda name: True)
+    for share, wanted in (
+        (0.9, ""),
+        (2.0, f"choose at most {recipe.course.batch // 2}"),
+        (1000.0, "choose a smaller model"),
+    ):
+        monkeypatch.setattr(kitchen, "pace", lambda name, share=share: share * closeup.LONGEST / recipe.course.batch * n)
+        said = closeup._slow(recipe)
+        assert (wanted in said) if wanted else said == ""
+    app = page(m=recipe.subject)
+    assert "longer than a page waits: choose a smaller model" in told(app) and len(app.get("plotly_chart")) == 1
