@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pruneviz import came_of
@@ -89,8 +90,12 @@ def noun(granularity: str) -> str:
 
 def many(report: Report) -> str:
     """What goes of this model, in the plural: heads that share keys and values go by the group, and are counted so."""
-    shared = any(group.heads > 1 for group in report.groups)
-    return "groups of heads" if shared else noun(report.granularity)
+    return many_of(report.granularity, report.groups)
+
+
+def many_of(granularity: str, groups: Iterable) -> str:
+    """The same of a model's groups of units, each of which says of how many `heads` one unit is."""
+    return "groups of heads" if any(group.heads > 1 for group in groups) else noun(granularity)
 
 
 def share(report: Report) -> float:

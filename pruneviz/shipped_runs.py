@@ -85,7 +85,7 @@ def write(folder: Path, run: Traced, made: Origin) -> Path:
     return path
 
 
-@lru_cache(128)
+@lru_cache(512)
 def _read(path: Path, _changed: int) -> tuple[Traced, Origin]:
     from safetensors import safe_open
 

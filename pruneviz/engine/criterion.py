@@ -4,7 +4,8 @@ Shapes, everywhere in the engine: O outputs, I inputs, K kernel extents, N sampl
 
 A criterion file has a docstring (the text in the app), `formula` (LaTeX), `paper`, `needs`, and
 `saliency(evidence) -> Tensor [O, I, *K]`: small means «goes first». `name` may give the words on screen; `in_loss = True`
-says that the saliency is itself a predicted size of the change of the loss.
+says that the saliency is itself a predicted size of the change of the loss; `published = "row"` names the scope under which
+its paper compares, where that is a part of the method.
 
 Most criteria score weights, which are then pooled to units. A file with `units = ("head",)` scores these units themselves:
 it is offered only where they are what goes, and `saliency(evidence) -> Tensor [U]` gets a UnitEvidence, one per group.
@@ -87,7 +88,8 @@ class UnitEvidence:
 class Criterion:
     """One opinion: its words, its formula, what it needs to see, and `saliency(evidence)`, small means «goes first».
 
-    `units` are the granularities that it scores itself; empty where it scores weights.
+    `units` are the granularities that it scores itself; empty where it scores weights. `published` is the key of the scope
+    under which its paper compares; empty where the paper leaves that open.
     """
 
     key: str
@@ -99,6 +101,7 @@ class Criterion:
     saliency: Callable[[Evidence], Tensor] | Callable[[UnitEvidence], Tensor]
     in_loss: bool = False
     units: tuple[str, ...] = ()
+    published: str = ""
 
     @property
     def needs_data(self) -> bool:
@@ -134,4 +137,5 @@ def _criterion(key: str, module: ModuleType) -> Criterion:
         module.saliency,
         getattr(module, "in_loss", False),
         tuple(getattr(module, "units", ())),
+        getattr(module, "published", ""),
     )

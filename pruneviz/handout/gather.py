@@ -65,7 +65,7 @@ def gather(
     truth = timed(subject, recipe, how) if how else None
     return Case(
         recipe=recipe,
-        **words(recipe),
+        **words(recipe, report),
         model=subject.title,
         report=report,
         curve=curve,
@@ -84,13 +84,13 @@ def gather(
     )
 
 
-def words(recipe: Recipe) -> dict[str, str]:
-    """Criterion, rule of competition and what goes, as the screen says them."""
+def words(recipe: Recipe, report: Report) -> dict[str, str]:
+    """Criterion, rule of competition and what goes of this model, as the screen says them."""
     units = recipe.granularity in findings.NOUNS
     return {
         "criterion": criterion.find(recipe.criterion).name,
         "scope": scope.find(recipe.scope, units=units).name,
-        "many": findings.noun(recipe.granularity),
+        "many": findings.many(report),
     }
 
 

@@ -87,7 +87,8 @@ PLANS = {
         arrays=("similarity",),
     ),
     "oneshot": Plan(
-        tuple({**share, **way} for share in ({"amount": 0.7}, {"amount": 0.5}, {"amount": 0.5, "granularity": "2:4"})
+        tuple({**share, **way} for share in (*({"amount": much} for much in (0.7, 0.5, 0.3, 0.6, 0.8)),
+                                             {"amount": 0.5, "granularity": "2:4"})
               for way in (*({"method": "keep", "criterion": one} for one in ("random", "magnitude", "wanda", "ria")),
                           *({"method": one} for one in ("sparsegpt", "least_squares", "swaps", "swaps_refit")))),
         values=("dense", "value", "n", "sparsity", "errors", "unmoved", "gain", "gain_low", "gain_high", "samples"),

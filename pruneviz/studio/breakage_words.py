@@ -11,7 +11,7 @@ from pruneviz.studio import catalogue
 
 def headline(report: Report, found: Breakage) -> str:
     """Who pays, in one sentence: the average beside the class that loses most, or the tokens that became harder."""
-    gone = f"{findings.percent(findings.share(report))} of the {findings.noun(report.granularity)} go"
+    gone = f"{findings.percent(findings.share(report))} of the {findings.many(report)} go"
     if found.spread is not None:
         harder = findings.percent(found.spread.harder / found.spread.tokens) if found.spread.tokens else "none"
         return f"{gone}, and {harder} of the tokens become harder to predict."

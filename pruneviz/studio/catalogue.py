@@ -25,7 +25,7 @@ class Words:
     """What a visitor reads of a criterion or a scope: name, explanation, formula, and where that comes from.
 
     `units` are the granularities that a criterion is for; empty where it scores weights, which units then pool.
-    `of_language` says whether it can judge a language model.
+    `of_language` says whether it can judge a language model. `published` is the scope under which its paper compares.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Words:
     in_loss: bool = False
     units: tuple[str, ...] = ()
     of_language: bool = True
+    published: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +195,7 @@ def _words(path: Path) -> Words:
         needs_data=any(need not in ("weight", "bn_scale") for need in needs),
         of_language=not NOT_OF_LANGUAGE.intersection(needs),
         units=tuple(ast.literal_eval(named["units"])) if "units" in named else (),
+        published=ast.literal_eval(named["published"]) if "published" in named else "",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pruneviz import came_of, plain
+from pruneviz import came_of, findings, plain
 from pruneviz.recipe import Recipe
 from pruneviz.studio import admission, house_rules, larder, library, orders
 from pruneviz.studio.samples import shipped
@@ -105,6 +105,12 @@ def _offers(name: str) -> tuple[str, ...]:
     from pruneviz.engine.structure import find
 
     return find.offers(subject(name))
+
+
+def many(recipe: Recipe) -> str:
+    """What goes of a model, in the plural, before anything of it is measured."""
+    heads = recipe.granularity == "head" and "head" in offers(recipe)
+    return findings.many_of(recipe.granularity, structure(recipe.subject, "head").groups if heads else ())
 
 
 @larder.kept(8)

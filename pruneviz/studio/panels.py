@@ -9,7 +9,7 @@ import numpy as np
 from pruneviz import came_of, findings, law
 from pruneviz.recipe import Recipe
 from pruneviz.report import PERCENTS, Curve, Fit, LayerShape, Report, Sweep
-from pruneviz.studio import catalogue, curves
+from pruneviz.studio import catalogue, curves, kitchen
 from pruneviz.studio.scrubber import Cliff, Exact, FitLine, Ghost, Halves, Histogram, Layer, Line, Panel
 
 DASHES = {"laplace": "", "gauss": "2 3", "generalised": "7 4"}
@@ -190,13 +190,13 @@ def _ghosts(curve: Curve, amounts: Sequence[float]):
 
 
 def _layers(recipe: Recipe, sweep: Sweep):
-    own = recipe.own_amounts()
+    own, many = recipe.own_amounts(), kitchen.many(recipe)
     for at, (name, label, shape, weights) in enumerate(sweep.layers):
         kept = 100 * sweep.kept[:, at] / weights
         yield Layer(
             name=name,
             label=label,
-            shape="×".join(map(str, shape)) if sweep.unit == "weight" else catalogue.kind(recipe.granularity).many,
+            shape="×".join(map(str, shape)) if sweep.unit == "weight" else many,
             weights=weights,
             kept_percent=kept,
             own=100 * own[name] if name in own and name not in recipe.spared else None,

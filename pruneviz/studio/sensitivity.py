@@ -76,7 +76,7 @@ def headline(recipe: Recipe, here: Sensitivity | None) -> str:
 
 def told(recipe: Recipe, here: Sensitivity | None) -> str:
     """How to read the map, on how many samples it stands, and how far it is."""
-    many = catalogue.kind(recipe.granularity).many
+    many = kitchen.many(recipe)
     said = f"Each row prunes the {many} of one layer and leaves all others whole: one shot, no fine-tuning."
     if here is None or not here.measured:
         return said

@@ -58,11 +58,30 @@ def sliders(recipe: Recipe) -> None:
     cards = [panels.criterion(names()[one.key], one) for one in offered]
     scrubber(cards, key="criteria", linked=bench.linked(), on_commit=bench.take_commit)
     st.markdown(words.compared_help(offered))
+    _published(recipe, [one.key for one in offered])
     _left_out(recipe, [key for key in catalogue.order(recipe.granularity) if key not in amounts(recipe)])
     curves.watch([one.curve for one in offered])
     measure = catalogue.kind(recipe.granularity).measure
     drawn = [_by_units(one.curve) if recipe.granularity in catalogue.UNITS else one.curve for one in offered]
     show.chart(criteria_charts.curves(drawn, names(), amounts(recipe), measure=measure), key="curves")
+
+
+def _published(recipe: Recipe, keys: list[str]) -> None:
+    """Which criteria are published for another competition than this one, and the way there: it may turn their order round.
+    One shot opens with theirs, and so ranks them otherwise than a page that compares globally."""
+    scopes, shelf = catalogue.scopes(recipe.granularity), catalogue.criteria()
+    for scope in dict.fromkeys(shelf[key].published for key in keys):
+        if not scope or scope == recipe.scope or scope not in scopes:
+            continue
+        mine = [shelf[key].name for key in keys if shelf[key].published == scope]
+        with st.container(horizontal=True, gap="small", vertical_alignment="center", key=f"published-{scope}"):
+            st.caption(
+                f"{' and '.join(mine)} {'is' if len(mine) == 1 else 'are'} published for a comparison {scopes[scope].name}; "
+                f"here all compete {scopes[recipe.scope].name}, under which another may be the best.",
+                width="content",
+            )
+            label = f"Compare {scopes[scope].name}"
+            st.button(label, key=f"compare-{scope}", on_click=bench.change, kwargs={"scope": scope})
 
 
 def _able(recipe: Recipe) -> list[str]:

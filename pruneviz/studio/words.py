@@ -19,7 +19,7 @@ def start(report: Report, curve: Curve | None, own: int) -> str:
     figures = "figures" if report.score.correct is None else "accuracies"
     if curve is None:
         return f"Choose a pattern. All {figures} are {how}."
-    cliff, many = findings.cliff(curve), findings.noun(report.granularity)
+    cliff, many = findings.cliff(curve), findings.many(report)
     if 0 < report.units < findings.FEW:
         return f"Drag the slider: each of the {report.units} {many} is one step, {how}."
     few = min((point.n for point in curve.points if point.partial), default=0)

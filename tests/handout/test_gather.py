@@ -28,3 +28,13 @@ def test_a_pin_of_other_samples_or_of_another_model_is_left_out_and_named(weight
     assert gather._candidates(gather._ready(ready.subject, live), report) == ((), ())
     html = sections.trade_off(replace(weights_case, left_out=left_out), {})
     assert all(one in html for one in left_out)
+
+
+def test_heads_that_share_keys_are_called_groups_of_heads():
+    """They go by the group and are counted so: a document that called them heads would count them wrongly."""
+    from pruneviz.engine.sources import card
+
+    for name, many in (("reference_lm", "groups of heads"), ("digits_vit", "attention heads")):
+        live = Recipe(subject=name, granularity="head", amount=0.25)
+        ready = gather._ready(card.load(name), live)
+        assert gather.words(live, ready.report())["many"] == many

@@ -118,3 +118,15 @@ def test_paths_are_opened_on_ones_own_machine_only(path, monkeypatch):
 def test_what_is_no_model_is_a_sentence(name):
     said = kitchen.trouble(Recipe(subject=name))
     assert said and "\n" not in said
+
+
+def test_what_goes_is_named_as_the_model_has_it():
+    """Heads that share keys and values go by the group; a link may ask for heads of a model that has none."""
+    asked = {("reference_lm", "head"): "groups of heads", ("digits_vit", "head"): "attention heads"}
+    asked |= {
+        ("digits_mlp", "head"): "attention heads",
+        ("reference_lm", "weight"): "weights",
+        ("digits_cnn", "2:4"): "weights",
+    }
+    for (name, granularity), said in asked.items():
+        assert kitchen.many(Recipe(subject=name, granularity=granularity)) == said

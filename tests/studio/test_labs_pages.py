@@ -132,6 +132,7 @@ def test_a_run_is_performed_watched_listed_and_shown(store):
     app.run()
     assert not app.exception and "30 training steps in 1 run, performed here" in told(app)
     assert "Past runs of this lab (1)" in [one.label for one in app.expander]
+    assert [one.value for one in app.caption if "is done, 30 of 30" in one.value and "pruned step by step at 95%" in one.value]
     assert [one for one in app.button if one.label == "Run live with seed 6"]
     other = page(SCHEDULE)
     other.button(key=f"show-{run.key[:12]}").click().run()
@@ -191,9 +192,9 @@ def small():
 
 
 def test_a_run_is_found_however_many_newer_ones_there_are(store, small):
-    """The old one is of seed 0; thirty are newer. Whoever comes with its link sees it done, and another one go on."""
+    """The old one is of seed 0; sixty are newer. Whoever comes with its link sees it done, and another one go on."""
     old, left = kept(store, small), kept(store, replace(small, seed=99), 10, done=False)
-    for seed in range(1, 31):
+    for seed in range(1, 61):
         kept(store, replace(small, seed=seed))
     assert found.exactly(small).key == old and found.exactly(small).done
     assert found.exactly(replace(small, seed=99)).step == 10 and found.exactly(replace(small, seed=98)) is None

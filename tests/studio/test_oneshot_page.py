@@ -32,7 +32,7 @@ def told(app) -> str:
 
 def test_the_story_is_told_before_anything_is_run_and_controls_stand_in_the_link():
     app = page(m="reference_lm")
-    assert "of the weights gone in one pass" in app.title[0].value and len(app.get("plotly_chart")) == 4
+    assert "of the weights gone in one pass" in app.title[0].value and len(app.get("plotly_chart")) == 5
     assert "24 runs, shipped with the model" in told(app) and "The paper reports" in told(app)
     assert "One run of this: 35 matrices" in told(app) and "training step" not in " ".join(one.value for one in app.caption)
     app.segmented_control(key="lab-granularity").set_value("2:4").run()
@@ -66,12 +66,12 @@ def labels(app) -> list[str]:
 
 def test_of_a_sample_without_runs_the_page_opens_on_another_that_has_them():
     app = page(m="digits_mlp")
-    assert "These runs are of Python's reference, a small Llama" in told(app) and len(app.get("plotly_chart")) == 4
+    assert "These runs are of Python's reference, a small Llama" in told(app) and len(app.get("plotly_chart")) == 5
     app.button(key="own-model").click().run()
     assert not app.exception and "Nobody ran it yet." in told(app) and "Nobody ran it with" not in told(app)
     assert app.button(key="run-live").label == "Run live" and len(app.get("plotly_chart")) == 3
     app.button(key="shipped-model").click().run()
-    assert not app.exception and app.query_params["m"] == "reference_lm" and len(app.get("plotly_chart")) == 4
+    assert not app.exception and app.query_params["m"] == "reference_lm" and len(app.get("plotly_chart")) == 5
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_a_model_that_cannot_be_gone_through_says_why_and_the_button_names_the_m
     words = told(app).replace("\\", "")
     assert why in words and "So this page shows Python's reference" in words
     assert (
-        app.button(key="run-live").label.startswith("Run live on Python's reference") and len(app.get("plotly_chart")) == 4
+        app.button(key="run-live").label.startswith("Run live on Python's reference") and len(app.get("plotly_chart")) == 5
     )
 
 
@@ -130,10 +130,11 @@ def test_why_a_model_cannot_be_gone_through_is_the_engines_word(monkeypatch):
 
 
 def test_where_nobody_ran_a_setting_those_that_were_run_are_a_click_away_by_the_same_method():
-    app = page(m="reference_lm", p="row", c="wanda", s="30", run="oneshot~method:least_squares")
+    app = page(m="reference_lm", p="row", c="wanda", s="40", run="oneshot~method:least_squares")
     assert "Settings that were run:" in told(app) and told(app).count("Nobody ran") == 1
     offered = {one.label: one for one in app.button if (one.key or "").startswith("setting-")}
-    assert offered.keys() == {"50%", "70%", "2:4"}, "by what they differ in"
+    assert [*offered] == ["30%", "50%", "60%", "70%", "80%", "2:4"], "by what they differ in"
+    assert "Run all 8 ways" in labels(app) and [one.key for one in app.get("plotly_chart")][0] == "reach"
     offered["50%"].click().run()
     assert not app.exception and "s" not in app.query_params and app.selectbox(key="lab-method").value == "least_squares"
     assert "The method chosen above is bold. A dot is the mean of 3 runs" in told(app)
@@ -205,7 +206,7 @@ def another_text(monkeypatch):
 
 def test_under_another_text_the_page_says_of_which_text_the_shipped_runs_are(another_text):
     app = page(m=another_text)
-    assert "24 runs, shipped with the model" in told(app) and len(app.get("plotly_chart")) == 4
+    assert "24 runs, shipped with the model" in told(app) and len(app.get("plotly_chart")) == 5
     assert "The shipped runs are of their author's text" in told(app) and "Run it live" in told(app)
 
 
@@ -234,4 +235,4 @@ def test_a_matrix_whose_inputs_take_too_long_is_not_waited_for(monkeypatch):
         said = closeup._slow(recipe)
         assert (wanted in said) if wanted else said == ""
     app = page(m=recipe.subject)
-    assert "longer than a page waits: choose a smaller model" in told(app) and len(app.get("plotly_chart")) == 1
+    assert "longer than a page waits: choose a smaller model" in told(app) and len(app.get("plotly_chart")) == 2

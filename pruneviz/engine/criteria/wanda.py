@@ -12,6 +12,7 @@ name = "Wanda"
 formula = r"|W_{ij}| \cdot \lVert X_j \rVert_2"
 paper = Paper("Sun, Liu, Bair & Kolter 2023", "arXiv 2306.11695, eq. 1", "https://arxiv.org/abs/2306.11695")
 needs = ("weight", "input_norm")
+published = "row"
 
 
 def saliency(evidence: Evidence):

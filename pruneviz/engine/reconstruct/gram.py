@@ -43,6 +43,9 @@ class Gram:
         found = self._sum.mul_(2 / self.samples)
         for start, stop in self._bands():
             found[:start, start:stop] = found[start:stop, :start].T
+            # Some processors sum x_i x_j and x_j x_i in unlike orders: what is above the diagonal is what is below.
+            block = found[start:stop, start:stop]
+            block.copy_(block.tril() + block.tril(-1).T)
         # Band by band: looking at all of it at once takes as much memory again.
         if not all(bool(torch.isfinite(found[start:stop]).all()) for start, stop in self._bands()):
             raise ValueError(BROKEN)

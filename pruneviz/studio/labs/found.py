@@ -13,7 +13,7 @@ from pruneviz.recipe import LOOKS, Recipe
 from pruneviz.studio.labs import office
 from pruneviz.traced import Traced
 
-MOST = 24
+MOST = 48
 """So many of the kept runs that a page asks for are shown: those that go on, then the latest."""
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pruneviz import plain, shipped_runs
+from pruneviz import came_of, plain, shipped_runs
 from pruneviz.recipe import Recipe
 from pruneviz.studio import bench, kitchen, titles
 from pruneviz.studio.labs import found, office
@@ -86,13 +86,18 @@ def _left_off(run: Traced, steps: int) -> str:
 def _offered(recipe: Recipe, run: Traced | None) -> tuple[str, Recipe]:
     """What can be run: this very Recipe, or where that is done, the same with a seed that nobody had yet. Of another model
     than the visitor's its name is said: whoever runs it turns to it."""
-    on = "" if recipe.subject == bench.recipe_now().subject else f" on {titles.title(recipe.subject)}"
+    on = on_model(recipe)
     if run is None:
         return f"Run live{on}", recipe
     if not run.done:
         return f"{'Try again' if run.state == 'failed' else 'Resume'}{on}", recipe
     seed = 1 + max(one.recipe.seed for one in found.siblings(recipe))
     return f"Run live{on} with seed {seed}", replace(recipe, seed=seed)
+
+
+def on_model(recipe: Recipe) -> str:
+    """On which model a button runs something, where that is not the visitor's; empty where it is."""
+    return "" if recipe.subject == bench.recipe_now().subject else f" on {titles.title(recipe.subject)}"
 
 
 def _start(recipe: Recipe) -> None:
@@ -137,8 +142,15 @@ def _past(here: Asked) -> None:
         for run in runs:
             with st.container(horizontal=True, gap="small", vertical_alignment="center"):
                 trouble = f": {plain.markdown(run.trouble, 200)}" if run.trouble else ""
-                st.caption(f"{plain.markdown(run.title, 100)}, seed {run.recipe.seed}: {stands(run)}, {_came(run)}{trouble}")
+                st.caption(f"{plain.markdown(_called(run), 200)}: {stands(run)}, {_came(run)}{trouble}")
                 st.button("Show", key=f"show-{run.key[:12]}", on_click=_show, args=(run.recipe,))
+
+
+def _called(run: Run) -> str:
+    """What a past run is called among its like: its lab and model, what was done, and the seed."""
+    done = came_of.words(run.recipe)
+    seed = f", seed {run.recipe.seed}"
+    return f"{run.title}, {done}{seed * (not done.endswith(seed))}"
 
 
 def _came(run: Run) -> str:

@@ -7,6 +7,7 @@ import streamlit as st
 from pruneviz import came_of
 from pruneviz.charts.chart import as_percent
 from pruneviz.charts.labs import oneshot as charts
+from pruneviz.charts.labs import reach
 from pruneviz.recipe import Recipe
 from pruneviz.studio import bench, catalogue
 from pruneviz.studio.labs import around, closeup, fields, found
@@ -23,13 +24,13 @@ OFFERED = 8
 """So many settings that were run are offered where the chosen one was not."""
 
 
-def runs(here: Asked) -> dict[str, list[Traced]]:
-    """The runs that differ by what chooses, by method and by seed, by the words of their way."""
-    ways: dict[str, dict[int, Traced]] = {}
-    for run in _of_one_text(here.recipe.subject, found.siblings(here.recipe, "method", "criterion")):
-        mine = ways.setdefault(charts.way(run), {})
-        if run.done or run.recipe.seed not in mine:
-            mine[run.recipe.seed] = run
+def runs(here: Asked, *free: str) -> dict[str, list[Traced]]:
+    """The runs that differ by what chooses, by method, by seed and by these choices, by the words of their way."""
+    ways: dict[str, dict[tuple, Traced]] = {}
+    for run in _of_one_text(here.recipe.subject, found.siblings(here.recipe, "method", "criterion", *free)):
+        mine, place = ways.setdefault(charts.way(run), {}), (run.recipe.seed, run.recipe.amount)
+        if run.done or place not in mine:
+            mine[place] = run
     return {name: [*mine.values()] for name, mine in ways.items()}
 
 
@@ -88,14 +89,27 @@ def story(here: Asked) -> None:
             st.caption(words.elsewhere(here.recipe.subject))
     elif not known:
         _elsewhere(here)
+    _how_far(here)
     closeup.story(here.recipe)
+
+
+def _how_far(here: Asked) -> None:
+    """The same at every sparsity that was run; a pattern has but one."""
+    ways = {} if ":" in here.recipe.granularity else runs(here, "amount")
+    if not reach.enough(ways):
+        return
+    st.header("How far does one pass go?", anchor=False)
+    drawn = [run for group in ways.values() for run in group]
+    around.chart(reach.reach(ways, charts.named(here.recipe)), "reach", drawn)
+    st.caption(words.reached(ways))
 
 
 def _elsewhere(here: Asked) -> None:
     """Of what there are runs where nobody ran this: other settings of this model, else the model that comes with some. Each
     is a click away, by the visitor's method."""
     recipe, opens = here.recipe, opens_with(here.lab)
-    own = [words.by_same(one, recipe) for one in found.settings(recipe, "method", "criterion")][:OFFERED]
+    run = found.settings(recipe, "method", "criterion")[:OFFERED]
+    own = [words.by_same(one, recipe) for one in sorted(run, key=lambda one: (":" in one.granularity, one.amount))]
     other = [] if own or recipe.subject == opens.subject else [opens]
     if not (own or other):
         return

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pruneviz import plain
 from pruneviz.charts.chart import as_percent
 from pruneviz.charts.labs import oneshot as charts
+from pruneviz.charts.labs import reach
 from pruneviz.recipe import Recipe
 from pruneviz.studio import bench, catalogue, kitchen
 from pruneviz.studio.labs.asked import name_of
@@ -55,6 +56,16 @@ def outcomes(recipe: Recipe, groups: Mapping[str, Sequence[Traced]]) -> str:
     return (
         f"{bold} A dot is the mean of {runs}. Its interval is that of the change against the dense model on the same "
         "held-out data: it tells of other data, not of other seeds."
+    )
+
+
+def reached(ways: Mapping[str, Sequence[Traced]]) -> str:
+    """What is measured of the chart over sparsities, what is not, and which ways leave it."""
+    beyond = reach.beyond(ways)
+    high = f" What is higher than the chart goes stands in the table: {', '.join(beyond)}."
+    return (
+        "The marks are measured, means over the seeds that were run; the lines between them are not. Intervals are drawn "
+        f"for the way that is chosen above and for the one that goes furthest.{high if beyond else ''}"
     )
 
 

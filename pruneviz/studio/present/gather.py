@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from pruneviz import case as cases
+from pruneviz import findings
 from pruneviz.breakage import Breakage, Example
 from pruneviz.candidates import Candidate, beside_live, left_out
 from pruneviz.case import Case, Shown
@@ -49,7 +50,7 @@ def case(recipe: Recipe) -> Case:
     compared, left_out = _candidates(recipe)
     return Case(
         recipe=recipe,
-        **_named(recipe),
+        **_named(recipe, report),
         report=report,
         curve=curve,
         baseline=_baseline(recipe, curve),
@@ -69,17 +70,18 @@ def case(recipe: Recipe) -> Case:
 
 def asked(recipe: Recipe) -> Case:
     """What is known at once of a setting that somebody in the room asks about: its Report and its curve."""
-    return Case(recipe=recipe, **_named(recipe), report=kitchen.report(recipe, PANEL), curve=stage.curve_of(recipe))
+    report = kitchen.report(recipe, PANEL)
+    return Case(recipe=recipe, **_named(recipe, report), report=report, curve=stage.curve_of(recipe))
 
 
-def _named(recipe: Recipe) -> dict[str, str]:
+def _named(recipe: Recipe, report: Report) -> dict[str, str]:
     """The names of what was chosen, as the screen says them."""
     scopes = catalogue.scopes(recipe.granularity)
     return {
         "model": titles.title(recipe.subject),
         "criterion": catalogue.criteria()[recipe.criterion].name,
         "scope": scopes[recipe.scope].name if recipe.scope in scopes else "",
-        "many": catalogue.kind(recipe.granularity).many,
+        "many": findings.many(report),
     }
 
 

@@ -209,7 +209,7 @@ def test_the_smaller_networks_weights_can_be_written_and_read(name, tmp_path):
     save_file({key: one.detach().contiguous() for key, one in parts.items()}, tmp_path / "weights.safetensors")
     again = surgery.apply(settled(build(2), seed=5), removal)
     again.load_state_dict(load_file(tmp_path / "weights.safetensors"), strict=False)
-    assert torch.equal(_logits(smaller, inputs), _logits(again, inputs))
+    _are_one(smaller, again, inputs)
 
 
 @pytest.mark.parametrize("name", ["llama 8 of 8", "llama 8 of 4", "llama 8 of 1", "qwen2", "vit"])
@@ -223,7 +223,15 @@ def test_a_uniform_network_has_a_configuration(name, tmp_path):
     network.config = uniform.configuration(network)
     network.save_pretrained(tmp_path)
     again = type(network).from_pretrained(tmp_path, local_files_only=True, dtype=torch.float64).eval()
-    assert torch.equal(_logits(network, inputs), _logits(again, inputs))
+    _are_one(network, again, inputs)
+
+
+def _are_one(first, other, inputs) -> None:
+    """Every number of the two is the same to the bit. What they answer is, but for the order in which some processors add up
+    rows that lie elsewhere in memory: those of a file begin where the file has them."""
+    mine, its = first.state_dict(), other.state_dict()
+    assert mine.keys() == its.keys() and all(torch.equal(mine[key], its[key]) for key in mine)
+    assert torch.allclose(_logits(first, inputs), _logits(other, inputs), rtol=1e-12, atol=1e-12)
 
 
 def test_a_narrower_feed_forward_network_has_a_configuration_too():

@@ -1,0 +1,103 @@
+"""How far one pass goes: a line per way over what went, and words that name the furthest that was run, and no further."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from pruneviz.charts.labs import reach
+from pruneviz.course import Course
+from pruneviz.moment import Moment
+from pruneviz.recipe import Recipe
+from pruneviz.traced import Traced
+
+
+def run(method: str, amount: float, seed: int = 0, state: str = "done", **values: float) -> Traced:
+    recipe = Recipe("x", "wanda", amount=amount, seed=seed, course=Course(lab="oneshot", method=method))
+    return Traced(recipe, "", state, 1, 1, (Moment(1, 1, "done", values),))
+
+
+def written(method: str, *ends: float) -> list[Traced]:
+    """Perplexities at 30%, 50%, 70%; dense it is 20."""
+    amounts = (0.3, 0.5, 0.7)
+    return [
+        run(
+            method,
+            amount,
+            dense=20.0,
+            value=value,
+            gain_low=-math.log(value / 20) - 0.1,
+            gain_high=-math.log(value / 20) + 0.1,
+        )
+        for amount, value in zip(amounts, ends, strict=False)
+    ]
+
+
+BOTH = {"Wanda": written("keep", 21.0, 26.0, 60.0), "SparseGPT": written("sparsegpt", 20.5, 23.0, 30.0)}
+
+
+def test_a_line_has_the_mean_of_its_seeds_at_every_sparsity_and_nothing_of_what_goes_on():
+    more = [replace(run("keep", 0.3, 1, dense=20.0, value=23.0)), run("keep", 0.9, state="running", value=1.0)]
+    found = reach.lines({"Wanda": [*BOTH["Wanda"], *more], "one-swaps": [run("swaps", 0.3, state="failed")]})
+    assert list(found) == ["Wanda"] and list(found["Wanda"]) == [0.3, 0.5, 0.7]
+    assert (found["Wanda"][0.3].value, found["Wanda"][0.3].seeds) == (22.0, 2)
+
+
+def test_one_sparsity_is_no_line():
+    assert not reach.enough({}) and not reach.enough({name: runs[:1] for name, runs in BOTH.items()})
+    assert reach.enough(BOTH)
+
+
+def test_the_words_name_the_furthest_way_and_the_furthest_that_leaves_the_survivors_alone():
+    said = "Within 1.25 × the dense perplexity, SparseGPT goes to 50%, Wanda alone to 30%, of the sparsities that were run."
+    assert reach.verdict(BOTH) == said
+    alone = {"Wanda": BOTH["Wanda"]}
+    assert reach.verdict(alone).startswith("Within 1.25 × the dense perplexity, Wanda alone goes to 30%, of")
+    nowhere = {"Wanda": written("keep", 26.0, 27.0), "SparseGPT": BOTH["SparseGPT"]}
+    assert "SparseGPT goes to 50%, Wanda alone nowhere" in reach.verdict(nowhere)
+    assert reach.verdict({"Wanda": written("keep", 26.0, 27.0)}).startswith("No way stays within")
+
+
+def test_what_is_near_again_further_on_was_not_reached():
+    assert reach.reached(reach.lines({"w": written("keep", 21.0, 26.0, 22.0)})["w"], "perplexity", 20.0) == 0.3
+
+
+def test_of_two_that_reach_as_far_the_one_that_is_better_there_is_named():
+    other = {"one-swaps": written("swaps", 20.6, 22.0, 31.0), **BOTH}
+    assert reach.verdict(other).startswith("Within 1.25 × the dense perplexity, one-swaps goes to 50%")
+
+
+def test_the_chart_draws_every_line_the_dense_network_and_the_intervals_of_two():
+    chart = reach.reach({**BOTH, "one-swaps": written("swaps", 20.6, 23.5, 31.0)}, "Wanda")
+    drawn = {trace.name: trace for trace in chart.figure.data}
+    assert list(drawn["SparseGPT"].x) == [30, 50, 70] and list(drawn["SparseGPT"].y) == pytest.approx([20.5, 23, 30])
+    assert {name for name, one in drawn.items() if one.error_y.array is not None} == {"Wanda", "SparseGPT"}
+    assert chart.figure.layout.shapes[0].y0 == 20 and chart.figure.layout.yaxis.type == "log"
+    assert list(chart.figure.layout.xaxis.tickvals) == [30, 50, 70]
+    header, rows = chart.table
+    assert len(rows) == 9 and rows[0][0] == "SparseGPT", "the furthest first, as in the legend"
+    assert rows[-3] == ("Wanda", "30%", "21.00", "19.00", "23.21", 1) and len(header) == len(rows[0])
+
+
+def test_what_is_far_too_high_leaves_the_chart_and_is_told():
+    """At 3 times the dense perplexity the axis ends; where nothing is as high, it ends earlier."""
+    ways = {**BOTH, "random": written("keep", 100.0, 9000.0)}
+    low, high = reach.reach(ways).figure.layout.yaxis.range
+    assert 10**high == pytest.approx(60) and 10**low < 20 and reach.beyond(ways) == ["random"]
+    alone = {"SparseGPT": BOTH["SparseGPT"]}
+    axis = reach.reach(alone).figure.layout.yaxis
+    assert 10 ** axis.range[1] == pytest.approx(31.5) and reach.beyond(alone) == reach.beyond(BOTH) == []
+    assert list(axis.ticktext) == ["20", "25", "30"]
+
+
+def test_accuracies_are_percent_and_near_is_five_points():
+    ways = {
+        "Wanda": [run("keep", amount, dense=0.9, accuracy=right) for amount, right in ((0.3, 0.86), (0.5, 0.84))],
+        "SparseGPT": [run("sparsegpt", amount, dense=0.9, accuracy=right) for amount, right in ((0.3, 0.89), (0.5, 0.87))],
+    }
+    chart = reach.reach(ways)
+    assert chart.title.startswith("Within 5 points of the dense accuracy, SparseGPT goes to 50%, Wanda alone to 30%")
+    assert chart.figure.layout.shapes[0].y0 == pytest.approx(90) and list(chart.figure.data[1].y) == pytest.approx([86, 84])
+    assert reach.beyond(ways) == () and chart.figure.layout.yaxis.type != "log"
