@@ -132,7 +132,8 @@ def test_a_run_is_performed_watched_listed_and_shown(store):
     app.run()
     assert not app.exception and "30 training steps in 1 run, performed here" in told(app)
     assert "Past runs of this lab (1)" in [one.label for one in app.expander]
-    assert [one.value for one in app.caption if "is done, 30 of 30" in one.value and "pruned step by step at 95%" in one.value]
+    past = [one.value for one in app.caption if "is done, 30 of 30" in one.value]
+    assert len(past) == 1 and "pruned step by step at 95%" in past[0] and "seed 5" in past[0]
     assert [one for one in app.button if one.label == "Run live with seed 6"]
     other = page(SCHEDULE)
     other.button(key=f"show-{run.key[:12]}").click().run()
