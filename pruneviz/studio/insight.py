@@ -87,7 +87,7 @@ def ranks(recipe: Recipe, keys: tuple[str, ...], count: int = 2000) -> tuple[dic
     asked = replace(kitchen.measured_part(recipe), amount=0.0, criterion="magnitude")
     if recipe.granularity in catalogue.UNITS:
         found = {key: _unit_ranks(replace(asked, criterion=key)) for key in keys}
-        return found, len(found[keys[0]]), catalogue.kind(recipe.granularity).many
+        return found, len(found[keys[0]]), kitchen.many(recipe)
     key = asked, tuple(dict.fromkeys(keys)), count
     if _ranks.known(*key) is None:
         kitchen.wait_for(*(replace(asked, criterion=one) for one in key[1]))

@@ -109,7 +109,7 @@ def disagreement(recipe: Recipe) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         show.chart(criteria_charts.agreement(insight.agreement(recipe, at), names()), key="agreement")
-        st.markdown(words.agreement(catalogue.kind(recipe.granularity).many))
+        st.markdown(words.agreement(kitchen.many(recipe)))
     if ":" in recipe.granularity:
         return  # a pattern has no order of leaving, only a choice within every M
     with right:

@@ -113,7 +113,7 @@ def _read(page, one) -> None:
 def _whole(place) -> str:
     """What a measured claim says, once it also says what that rests on: the two are drawn one after the other."""
     place.get_by_text("Measured here:").wait_for(timeout=PATIENCE)
-    place.locator('[data-testid="stCaptionContainer"]').wait_for(timeout=PATIENCE)
+    place.locator('[data-testid="stCaptionContainer"]').last.wait_for(timeout=PATIENCE)
     return words(place.inner_text())
 
 

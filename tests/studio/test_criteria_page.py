@@ -77,8 +77,8 @@ def test_deleted_weights_are_held_against_a_criterion_that_can_judge_them(card, 
 def test_what_is_published_for_another_competition_is_said_and_a_click_away():
     """Wanda compares within each output row: there One shot opens, and a page that compares globally may rank otherwise."""
     app = opened(PAGE, m="digits_mlp")
-    assert "RIA and Wanda are published for a comparison per output row; here all compete globally" in said(app)
+    assert "Wanda is published for a comparison per output row; here all compete globally" in said(app)
     app.button(key="compare-row").click().run()
-    assert not app.exception and app.query_params["p"] == "row" and "are published for a comparison" not in said(app)
+    assert not app.exception and app.query_params["p"] == "row" and "published for a comparison" not in said(app)
     units = opened(PAGE, m="digits_mlp", g="neuron")
-    assert "are published for a comparison" not in said(units), "units have no output row"
+    assert "published for a comparison" not in said(units), "units have no output row"

@@ -134,7 +134,7 @@ def test_where_nobody_ran_a_setting_those_that_were_run_are_a_click_away_by_the_
     assert "Settings that were run:" in told(app) and told(app).count("Nobody ran") == 1
     offered = {one.label: one for one in app.button if (one.key or "").startswith("setting-")}
     assert [*offered] == ["30%", "50%", "60%", "70%", "80%", "2:4"], "by what they differ in"
-    assert "Run all 8 ways" in labels(app) and [one.key for one in app.get("plotly_chart")][0] == "reach"
+    assert "Run 8 ways" in labels(app) and [one.key for one in app.get("plotly_chart")][0] == "reach"
     offered["50%"].click().run()
     assert not app.exception and "s" not in app.query_params and app.selectbox(key="lab-method").value == "least_squares"
     assert "The method chosen above is bold. A dot is the mean of 3 runs" in told(app)

@@ -15,7 +15,6 @@ paper = Paper(
     "https://iclr.cc/virtual/2024/poster/18549",
 )
 needs = ("weight", "input_norm")
-published = "row"
 
 
 def saliency(evidence: Evidence):

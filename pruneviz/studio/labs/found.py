@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -13,15 +13,16 @@ from pruneviz.recipe import LOOKS, Recipe
 from pruneviz.studio.labs import office
 from pruneviz.traced import Traced
 
-MOST = 48
-"""So many of the kept runs that a page asks for are shown: those that go on, then the latest."""
+MOST = 24
+"""So many of the kept runs that a page asks for are shown, where it does not say otherwise: those that go on, then the
+latest."""
 
 
-def siblings(recipe: Recipe, *free: str) -> list[Traced]:
-    """The runs that differ from a Recipe by their seed and these choices alone, by seed. Of two equal ones
-    the kept one goes first where it has come to its end."""
+def siblings(recipe: Recipe, *free: str, most: int = MOST) -> list[Traced]:
+    """The runs that differ from a Recipe by their seed and these choices alone, by seed; of the kept ones the latest `most`.
+    Of two equal ones the kept one goes first where it has come to its end."""
     wanted = _bare(recipe, free)
-    found = {_plain(run.recipe): run for run in _ranked(those(recipe, lambda one: _bare(one, free) == wanted))}
+    found = {_plain(run.recipe): run for run in _ranked(those(recipe, lambda one: _bare(one, free) == wanted, most))}
     return sorted(found.values(), key=lambda one: one.recipe.seed)
 
 
@@ -53,12 +54,28 @@ def exactly(recipe: Recipe) -> Traced | None:
     return next(reversed(_ranked(both)), None)
 
 
-def those(recipe: Recipe, fits: Callable[[Recipe], bool]) -> list[Traced]:
+def stand(recipes: Iterable[Recipe]) -> dict[Recipe, str]:
+    """How the runs of these very Recipes stand, in a word of the store's, however many others there are: "" where nobody
+    asked for one, "paused" where nobody performs it any more. No moment of a kept run is read."""
+    asked, words = [*recipes], {}
+    of = {(one.subject, one.course.lab) for one in asked}
+    shipped = {_plain(run.recipe) for lab in of for run in shipped_runs.read(*lab)}
+    for one in asked:
+        if _plain(one) in shipped:
+            words[one] = "done"
+            continue
+        kept = office.exactly(one)
+        idle = kept is not None and kept.state in office.RUNNING and office.watch(kept.key).idle
+        words[one] = "paused" if idle else kept.state if kept else ""
+    return words
+
+
+def those(recipe: Recipe, fits: Callable[[Recipe], bool], most: int = MOST) -> list[Traced]:
     """All runs of the Recipe's lab on its model, as it is now, whose Recipe `fits`: the shipped ones, then those that are
     kept. Nothing is read of any other."""
     shipped = [run for run in shipped_runs.read(recipe.subject, recipe.course.lab) if fits(run.recipe)]
     kept = sorted(office.like(recipe, fits), key=lambda run: run.state not in office.RUNNING)
-    return [*shipped, *(office.traced(run) for run in kept[:MOST])]
+    return [*shipped, *(office.traced(run) for run in kept[:most])]
 
 
 def _ranked(runs: Sequence[Traced]) -> list[Traced]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from pruneviz import came_of
@@ -22,12 +24,15 @@ WINDOWS = (8, 256, closeup.STEP)
 """Calibration samples: from, to, in steps of."""
 OFFERED = 8
 """So many settings that were run are offered where the chosen one was not."""
+SEEN = 240
+"""So many kept runs, the latest, are looked at to say how far one pass goes: eight ways, five sparsities, six seeds."""
 
 
-def runs(here: Asked, *free: str) -> dict[str, list[Traced]]:
-    """The runs that differ by what chooses, by method, by seed and by these choices, by the words of their way."""
+def runs(here: Asked, *free: str, most: int = found.MOST) -> dict[str, list[Traced]]:
+    """The runs that differ by what chooses, by method, by seed and by these choices, by the words of their way; of the kept
+    ones the latest `most`."""
     ways: dict[str, dict[tuple, Traced]] = {}
-    for run in _of_one_text(here.recipe.subject, found.siblings(here.recipe, "method", "criterion", *free)):
+    for run in _of_one_text(here.recipe.subject, found.siblings(here.recipe, "method", "criterion", *free, most=most)):
         mine, place = ways.setdefault(charts.way(run), {}), (run.recipe.seed, run.recipe.amount)
         if run.done or place not in mine:
             mine[place] = run
@@ -84,9 +89,7 @@ def story(here: Asked) -> None:
     known = [run for group in groups.values() for run in group]
     if charts.ends(groups):
         around.chart(charts.outcomes(groups, charts.named(here.recipe)), "outcomes", known)
-        st.caption(f"{words.outcomes(here.recipe, groups)}{charts.blocks(groups)}")
-        if any(run.shipped for run in known) and words.elsewhere(here.recipe.subject):
-            st.caption(words.elsewhere(here.recipe.subject))
+        st.caption(f"{words.outcomes(here.recipe, groups)}{charts.blocks(groups)}{_whose_text(here, known)}")
     elif not known:
         _elsewhere(here)
     _how_far(here)
@@ -95,13 +98,19 @@ def story(here: Asked) -> None:
 
 def _how_far(here: Asked) -> None:
     """The same at every sparsity that was run; a pattern has but one."""
-    ways = {} if ":" in here.recipe.granularity else runs(here, "amount")
+    ways = {} if ":" in here.recipe.granularity else runs(here, "amount", most=SEEN)
     if not reach.enough(ways):
         return
     st.header("How far does one pass go?", anchor=False)
     drawn = [run for group in ways.values() for run in group]
     around.chart(reach.reach(ways, charts.named(here.recipe)), "reach", drawn)
-    st.caption(words.reached(ways))
+    st.caption(f"{words.reached(ways)}{_whose_text(here, drawn)}")
+
+
+def _whose_text(here: Asked, drawn: Sequence[Traced]) -> str:
+    """Of which text the shipped runs in a chart are, where that is not the one that this Python carries."""
+    said = words.elsewhere(here.recipe.subject) if any(run.shipped for run in drawn) else ""
+    return f" {said}" * bool(said)
 
 
 def _elsewhere(here: Asked) -> None:

@@ -36,7 +36,7 @@ def strip(recipe: Recipe) -> str:
     now = bench.recipe_now()
     name = catalogue.criteria().get(now.criterion)
     of = "" if recipe.subject == now.subject else f" of {name_of(now.subject)}"
-    gone = f"{as_percent(now.amount)} of the {catalogue.kind(now.granularity).many}{of}"
+    gone = f"{as_percent(now.amount)} of the {kitchen.many(now)}{of}"
     by = plain.markdown(name.name if name else now.criterion, 64)
     return (
         f"The strip above removes {gone} by {by} and leaves the survivors as they are, on all held-out data; what one shot "

@@ -86,7 +86,7 @@ def _cliff(question: Question) -> Answer:
     cliff = findings.cliff(curve)
     if cliff is None:
         return Answer(-1, "This curve has no steep fall: nothing within a tenth of it is larger than its interval.")
-    many, n = findings.noun(question.then.granularity), curve.points[0].n
+    many, n = kitchen.many(question.then), curve.points[0].n
     words = (
         f"the steepest fall begins at {findings.percent(cliff.start)} of the {many}: {cliff.points:.0f} points go until "
         f"{findings.percent(cliff.stop)} ({n:,} held-out {curve.noun}; one shot, no fine-tuning)."

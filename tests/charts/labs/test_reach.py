@@ -42,12 +42,15 @@ def test_a_line_has_the_mean_of_its_seeds_at_every_sparsity_and_nothing_of_what_
     more = [replace(run("keep", 0.3, 1, dense=20.0, value=23.0)), run("keep", 0.9, state="running", value=1.0)]
     found = reach.lines({"Wanda": [*BOTH["Wanda"], *more], "one-swaps": [run("swaps", 0.3, state="failed")]})
     assert list(found) == ["Wanda"] and list(found["Wanda"]) == [0.3, 0.5, 0.7]
-    assert (found["Wanda"][0.3].value, found["Wanda"][0.3].seeds) == (22.0, 2)
+    there = found["Wanda"][0.3]
+    assert (there.end.value, there.end.seeds, there.worse) == (22.0, 2, pytest.approx(1.1))
 
 
 def test_one_sparsity_is_no_line():
     assert not reach.enough({}) and not reach.enough({name: runs[:1] for name, runs in BOTH.items()})
     assert reach.enough(BOTH)
+    unknown = {"Wanda": [run("keep", amount, value=20.0) for amount in (0.3, 0.5)]}
+    assert not reach.enough(unknown), "nothing says what the dense network measures"
 
 
 def test_the_words_name_the_furthest_way_and_the_furthest_that_leaves_the_survivors_alone():
@@ -61,7 +64,27 @@ def test_the_words_name_the_furthest_way_and_the_furthest_that_leaves_the_surviv
 
 
 def test_what_is_near_again_further_on_was_not_reached():
-    assert reach.reached(reach.lines({"w": written("keep", 21.0, 26.0, 22.0)})["w"], "perplexity", 20.0) == 0.3
+    assert reach.reached(reach.lines({"w": written("keep", 21.0, 26.0, 22.0)})["w"], "perplexity") == 0.3
+    assert reach.verdict({"w": written("keep", 25.2, 24.0)}).startswith(
+        "No way stays within 1.25 × the dense perplexity, even at"
+    )
+
+
+def test_every_seed_is_held_against_its_own_dense_network():
+    """Seeds that set other data aside are judged by other samples: 10 and 30 dense, both a fifth worse."""
+    ways = {"Wanda": [run("keep", amount, seed, dense=dense, value=1.2 * dense)
+                      for amount in (0.3, 0.5) for seed, dense in ((0, 10.0), (1, 30.0))]}  # fmt: skip
+    assert reach.level(ways) == 20 and [one.worse for one in reach.lines(ways)["Wanda"].values()] == pytest.approx(
+        [1.2, 1.2]
+    )
+    assert "Wanda alone goes to 50%" in reach.verdict(ways)
+    assert reach.reach(ways).figure.layout.shapes[0].y0 == 20
+
+
+@pytest.mark.parametrize(("low", "top"), [(12.4, 14.7), (24.7, 29.4), (0.98, 1.07), (20, 300), (33, 107)])
+def test_an_axis_has_numbers_however_little_it_spans(low, top):
+    found = reach._ticks(low, top)
+    assert len(found) >= reach.TICKS and all(low <= one <= top for one in found) and found == sorted(set(found))
 
 
 def test_of_two_that_reach_as_far_the_one_that_is_better_there_is_named():
