@@ -241,7 +241,8 @@ def test_first_page_needs_no_torch():
 def test_engine_needs_no_screen():
     """The engine imports where streamlit, plotly, captum, backpack and numba are missing."""
     # These are the numba paths themselves, chosen only where numba is.
-    compiled = ("pruneviz.engine.compiled", "pruneviz.engine.reconstruct.compiled_trading")
+    own = ("compiled_trading", "compiled_pushing")
+    compiled = ("pruneviz.engine.compiled", *(f"pruneviz.engine.reconstruct.{name}" for name in own))
     names = [name for name in MODULES if name.startswith("pruneviz.engine") and name not in compiled]
     code = (
         "import sys\n"

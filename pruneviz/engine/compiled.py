@@ -193,10 +193,11 @@ def nth(bits, mask, segments, key, r):
 
 
 @_compile
-def sweep(bits, mask, start, stop, cuts, out):
+def sweep(bits, mask, start, stop, cuts, ladder, base, shift, out):
     for i in range(start, stop):
-        place = (np.int64(bits[i] & mask) << 32) + i
-        low, high = 0, cuts.size
+        key = np.int64(bits[i] & mask)
+        place, rung = (key << 32) + i, max(key - base, 0) >> shift
+        low, high = ladder[rung], ladder[rung + 1]
         while low < high:
             middle = (low + high) >> 1
             if cuts[middle] < place:
@@ -204,6 +205,28 @@ def sweep(bits, mask, start, stop, cuts, out):
             else:
                 high = middle
         out[i] = low
+
+
+@_compile
+def tabulate(values, places, start, stop, edges, absolute, table, squares):
+    bins = table.shape[1]
+    per = bins / (edges[bins] - edges[0])
+    for i in range(start, stop):
+        value = np.float64(values[i])
+        size = abs(value) if absolute else value
+        if not size < edges[bins]:  # NaN, too
+            spot = bins - 1
+        elif size < edges[1]:
+            spot = 0
+        else:  # edges lie evenly but for rounding
+            spot = min(bins - 1, int((size - edges[0]) * per))
+            while size < edges[spot]:
+                spot -= 1
+            while size >= edges[spot + 1]:
+                spot += 1
+        table[places[i], spot] += 1
+        if abs(value) < np.inf:
+            squares[places[i]] += value * value
 
 
 @_compile

@@ -159,11 +159,25 @@ def nth(bits, mask, segments, key, r) -> int:
     return -1
 
 
-def sweep(bits, mask, start, stop, cuts, out) -> None:
-    """out = how many of the ascending cuts, each key·2³² + index of the last to go, a weight survives."""
+def sweep(bits, mask, start, stop, cuts, ladder, base, shift, out) -> None:
+    """out = how many of the ascending cuts, each key·2³² + index of the last to go, a weight survives. `ladder` says of each
+    bin of 2^shift keys from `base` how many cuts lie before it: between its and the next one's lies what is to be found."""
     for at, _, _ in _chunks(_whole(start, stop)):
         place = ((bits[at] & mask).astype(np.int64) << 32) + np.arange(at.start, at.stop)
         out[at] = np.searchsorted(cuts, place, side="left")
+
+
+def tabulate(values, places, start, stop, edges, absolute, table, squares) -> None:
+    """Adds to `table` [P, B] how many of values [start, stop) have which place and lie in which bin of the ascending edges
+    [B+1], to `squares` [P] the squares of those that are finite. What lies outside, and NaN, is in the outer bins; with
+    `absolute` it is sizes that lie somewhere."""
+    bins = table.shape[1]
+    for at, _, _ in _chunks(_whole(start, stop)):
+        value, place = values[at].astype(np.float64), places[at].astype(np.int64)
+        spots = np.searchsorted(edges, np.abs(value) if absolute else value, side="right") - 1
+        table += np.bincount(place * bins + np.clip(spots, 0, bins - 1), minlength=table.size).reshape(table.shape)
+        finite = np.where(np.isfinite(value), value, 0.0)
+        squares += np.bincount(place, weights=finite * finite, minlength=squares.size)
 
 
 def stretch(source, out, first, spans, units, gone) -> None:

@@ -181,15 +181,31 @@ class Ranking:
         cuts = [self._cut(self._parts(percent / 100, own)) for percent in range(NODES)]
         lines = np.stack([(cut.key << 32) + cut.index for cut in cuts], axis=1)
         out = torch.empty(self.n, dtype=torch.uint8).numpy()
+        ladders = self._ladders(lines)
+        bins = self._counts.base, self._counts.shift
 
         def work(rows: np.ndarray) -> None:
             for start, stop, layer, _ in rows.tolist():
-                self._passes.sweep(self._keys.bits, self._keys.mask, start, stop, lines[layer], out)
+                self._passes.sweep(self._keys.bits, self._keys.mask, start, stop, lines[layer], ladders[layer], *bins, out)
 
         layers = np.arange(len(self.names))
         rows = np.stack([self._starts[:-1], self._starts[1:], layers, layers], axis=1)
         kernels.spread(work, kernels.divide(rows))
         return out
+
+    def _ladders(self, lines: np.ndarray) -> list[np.ndarray]:
+        """How many of each layer's lines [L, P] come before each bin of its counts, at the end all of them: [B+1] each."""
+        bins = self._counts.below.shape[1]
+        starts = (self._counts.base + (np.arange(bins, dtype=np.int64) << self._counts.shift)) << 32
+        found: list[np.ndarray] = []
+        for layer, cuts in enumerate(lines):
+            if layer and np.array_equal(cuts, lines[layer - 1]):
+                found.append(found[-1])
+                continue
+            ladder = np.append(np.searchsorted(cuts, starts, side="left"), cuts.size)
+            ladder[0] = 0  # the first bin reaches down to the end of the scale
+            found.append(ladder)
+        return found
 
     def order_of(self, flat_index: int) -> int:
         """The rank of one weight: 0 goes first."""

@@ -113,11 +113,11 @@ STANDS += ", .st-key-for-teachers, .st-key-to-slider, .pv-goes-on, .st-key-ask-c
 """What a page has that stands: the slider, or on a page without one what it shows last."""
 
 
-def settle(page) -> None:
+def settle(page, patience: float = PATIENCE) -> None:
     """Waits until the page's script has run to its end and the slider stands, or the page that has none has measured."""
-    page.wait_for_selector(STANDS, timeout=PATIENCE)
-    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=PATIENCE)
-    page.wait_for_function(STYLED, timeout=PATIENCE)
+    page.wait_for_selector(STANDS, timeout=patience)
+    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=patience)
+    page.wait_for_function(STYLED, timeout=patience)
 
 
 def thumb(page, selector: str, percent: float) -> tuple[float, float]:

@@ -70,7 +70,7 @@ def bring(page, what: Bringing) -> str:
     said = dialog.inner_text()
     dialog.get_by_role("button", name="Use it").click()
     dialog.wait_for(state="detached", timeout=LONG)
-    settle(page)
+    settle(page, LONG)
     return said
 
 

@@ -12,11 +12,12 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from pruneviz.engine.reconstruct.triangular import add_square, upper_factor
+
 DAMPING = 0.01
 """λ as a share of the mean of H's diagonal, as in the published code."""
 BAND = 256
-"""Rows of H that are summed at once, up to the diagonal: nearly half of the work is saved."""
-
+"""Rows of H that are looked at or mirrored at once: all of them would take as much memory again."""
 
 BROKEN = "the inputs of a matrix are not all finite numbers, so nothing can be fitted to them: repair the weights before it"
 
@@ -31,8 +32,7 @@ class Gram:
     def add(self, inputs: Tensor, samples: int) -> None:
         """Counts inputs [..., I] that came of so many samples."""
         rows = inputs.detach().reshape(-1, inputs.shape[-1]).to(self._sum.dtype)
-        for start, stop in self._bands():  # what is right of them is the same, mirrored
-            self._sum[start:stop, :stop].addmm_(rows[:, start:stop].T, rows[:, :stop])
+        add_square(self._sum, rows.T)  # what is below the diagonal is the same, mirrored
         self.samples += samples
 
     @cached_property
@@ -42,11 +42,10 @@ class Gram:
             raise ValueError("no calibration data came by this matrix: it is not called, so nothing is known of its inputs")
         found = self._sum.mul_(2 / self.samples)
         for start, stop in self._bands():
-            found[:start, start:stop] = found[start:stop, :start].T
-            # Some processors sum x_i x_j and x_j x_i in unlike orders: what is above the diagonal is what is below.
+            found[start:stop, :start] = found[:start, start:stop].T
+            # Some processors sum x_i x_j and x_j x_i in unlike orders: what is below the diagonal is what is above.
             block = found[start:stop, start:stop]
-            block.copy_(block.tril() + block.tril(-1).T)
-        # Band by band: looking at all of it at once takes as much memory again.
+            block.copy_(block.triu() + block.triu(1).T)
         if not all(bool(torch.isfinite(found[start:stop]).all()) for start, stop in self._bands()):
             raise ValueError(BROKEN)
         return found
@@ -130,29 +129,3 @@ class Norms:
         if not torch.isfinite(self._sum).all():
             raise ValueError(BROKEN)
         return self._sum.sqrt().float()
-
-
-def upper_factor(matrix: Tensor, small: int = 128) -> Tensor:
-    """The upper U [n, n] with matrix⁻¹ = UᵀU, of a positive definite matrix, in its place.
-
-    By halves, so that nearly all of the work is products: (A B; Bᵀ C) = RRᵀ has R₂₂ from C, R₁₂ = B R₂₂⁻ᵀ, and R₁₁ from
-    A − R₁₂R₁₂ᵀ; of its inverse the corner is −R₁₁⁻¹ R₁₂ R₂₂⁻¹. LinAlgError where it is not positive definite.
-    """
-    n, half = len(matrix), len(matrix) // 2
-    if n <= small:
-        # Cholesky's lower of the reversed matrix is our upper, reversed.
-        upper = torch.linalg.cholesky(matrix.flip(0, 1)).flip(0, 1)
-        identity = torch.eye(n, dtype=matrix.dtype, device=matrix.device)
-        return matrix.copy_(torch.linalg.solve_triangular(upper, identity, upper=True))
-    first, corner, below, last = matrix[:half, :half], matrix[:half, half:], matrix[half:, :half], matrix[half:, half:]
-    upper_factor(last, small)
-    for rows in corner.split(4 * small):  # in their own place: what is in between would be a quarter of the matrix
-        rows.copy_(rows @ last.T)
-    first.addmm_(corner, corner.T, alpha=-1)
-    upper_factor(first, small)
-    for rows in corner.split(4 * small):
-        rows.copy_(rows @ last)
-    for columns in corner.split(4 * small, dim=1):
-        columns.copy_(first @ columns).neg_()
-    below.zero_()
-    return matrix

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pruneviz.engine.reconstruct import gram as grams
-from pruneviz.engine.reconstruct.gram import Gram, Norms, upper_factor
+from pruneviz.engine.reconstruct import triangular
+from pruneviz.engine.reconstruct.gram import Gram, Norms
+from pruneviz.engine.reconstruct.triangular import upper_factor
 from tests.engine.reconstruct.problems import drawn, generator, gram_of
 
 
@@ -28,13 +30,15 @@ def test_two_inputs_by_hand():
     cuts=st.lists(st.integers(0, 12), max_size=3),
     seed=st.integers(0, 1000),
     band=st.integers(1, 5),
+    part=st.integers(1, 5),
 )
-def test_batches_make_no_difference(width, cuts, seed, band):
-    """H = 2/N Σ x xᵀ over all inputs, exactly symmetric, however they were cut and in bands of any height."""
+def test_batches_make_no_difference(width, cuts, seed, band, part):
+    """H = 2/N Σ x xᵀ over all inputs, exactly symmetric, however they were cut, in bands and parts of any height."""
     inputs = torch.randn(12, width, generator=generator(seed), dtype=torch.float64)
     gram, norms = Gram(width, dtype=torch.float64), Norms(width)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(grams, "BAND", band)
+        patch.setattr(triangular, "PART", part)
         for part in torch.tensor_split(inputs, sorted(cuts)):
             gram.add(part, 1)
             norms.add(part, 1)
@@ -44,26 +48,11 @@ def test_batches_make_no_difference(width, cuts, seed, band):
     assert torch.allclose(norms.norms, gram.norms.float(), rtol=1e-5)
 
 
-@given(width=st.integers(1, 40), small=st.integers(1, 9), seed=st.integers(0, 1000))
-def test_the_factor_is_the_upper_cholesky_of_the_inverse(width, small, seed):
-    damped = drawn(1, width, seed)[1].damped()
-    factor = upper_factor(damped.clone(), small)
-    assert torch.equal(factor, factor.triu()) and (factor.diagonal() > 0).all()
-    wanted = torch.linalg.cholesky(torch.linalg.inv(damped), upper=True)
-    assert torch.allclose(factor, wanted, rtol=1e-6, atol=1e-9 * float(wanted.abs().max()))
-
-
 def test_a_factor_wider_than_its_smallest_part():
     """In float32, as matrices are: UᵀU is the inverse to the digits that float32 has."""
     _, gram = drawn(1, 300, 0, tokens=900, dtype=torch.float32)
     inverse = torch.linalg.inv(gram.damped(torch.float64))
     assert float((gram.factor.T.double() @ gram.factor.double() - inverse).norm() / inverse.norm()) < 1e-4
-
-
-@pytest.mark.parametrize("size", [1, 7, 200])
-def test_of_a_diagonal_it_is_one_over_the_root(size):
-    values = torch.arange(1.0, size + 1, dtype=torch.float64)
-    assert torch.allclose(upper_factor(values.diag()), values.rsqrt().diag())
 
 
 def test_inputs_that_were_always_zero():

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pruneviz.engine.criterion import Paper
-from pruneviz.engine.pattern import places
+from pruneviz.engine.reconstruct import pushing
 from pruneviz.engine.reconstruct.choosing import at_place
 from pruneviz.engine.reconstruct.problem import Problem, Solved, going
 
@@ -23,69 +23,27 @@ formula = (
 paper = Paper("Frantar & Alistarh 2023", "arXiv 2301.00774, Algorithm 1", "https://arxiv.org/abs/2301.00774")
 chooses = True
 BLOCK = 128
-INNER = 32
-"""Columns whose errors are pushed right one by one before the rest of the block hears of them at once."""
 
 
 def solve(problem: Problem) -> Solved:
     """Columns lie in rows here, [I, O]: what is read together lies together."""
-    factor = problem.gram.factor
+    factor, dead = problem.gram.factor, problem.gram.dead
     moving = problem.weight.T.to(factor.dtype, memory_format=torch.contiguous_format, copy=True).contiguous()
-    kept = torch.ones(moving.shape, dtype=torch.bool, device=moving.device)
-    block = _whole(BLOCK, problem)
+    kept = torch.ones(moving.shape, dtype=torch.bool, device=moving.device) if problem.kept is None else problem.kept.T
+    kept, pattern = kept.contiguous(), problem.pattern if problem.kept is None else None
+    # Whole groups of the pattern, as a group is judged when all before it have been heard.
+    block = max(BLOCK - BLOCK % pattern[1], pattern[1]) if pattern else BLOCK
     for start in range(0, len(moving), block):
-        stop = min(start + block, len(moving))
-        errors = _block(problem, factor, moving, kept, range(start, stop))
-        if stop < len(moving):
-            moving[stop:].addmm_(factor[start:stop, stop:].T, errors, alpha=-1)
+        here = slice(start, min(start + block, len(moving)))
+        own = factor[here, here]
+        if problem.kept is None and pattern is None:
+            scores = (moving[here] / own.diagonal()[:, None]).square_()
+            scores[dead[here]] = 0
+            kept[here] = ~lowest(scores, going(moving.shape[1], range(here.start, here.stop), problem.amount))
+        errors = pushing.visit(moving[here], own, kept[here], dead[here], pattern)
+        if here.stop < len(moving):
+            moving[here.stop :].addmm_(factor[here, here.stop :].T, errors, alpha=-1)
     return Solved(moving.T.contiguous().to(problem.weight.dtype), kept.T.contiguous())
-
-
-def _block(problem: Problem, factor: Tensor, moving: Tensor, kept: Tensor, columns: range) -> Tensor:
-    """Visits some columns: chooses what goes of them, and pushes the errors to those of them that come later. Says the
-    errors, for those that come after."""
-    start, stop = columns.start, columns.stop
-    errors = torch.empty_like(moving[start:stop])
-    if problem.pattern is None and problem.kept is None:
-        scale = factor.diagonal()[start:stop, None]
-        scores = (moving[start:stop] / scale).square_()
-        scores[problem.gram.dead[start:stop]] = 0
-        kept[start:stop] = ~lowest(scores, going(moving.shape[1], columns, problem.amount))
-    elif problem.kept is not None:
-        kept[start:stop] = problem.kept.T[start:stop]
-    inner = _whole(INNER, problem)
-    for first in range(start, stop, inner):
-        last = min(first + inner, stop)
-        for column in range(first, last):
-            if problem.pattern is not None and problem.kept is None and column % problem.pattern[1] == 0:
-                _group(problem, factor, moving, kept, column)
-            row = moving[column]
-            error = errors[column - start]
-            torch.where(kept[column], row.new_zeros(()), row / factor[column, column], out=error)
-            row.mul_(kept[column])
-            if column + 1 < last:
-                moving[column + 1 : last].addr_(factor[column, column + 1 : last], error, alpha=-1)
-        if last < stop:
-            done = errors[first - start : last - start]
-            moving[last:stop].addmm_(factor[first:last, last:stop].T, done, alpha=-1)
-    return errors
-
-
-def _whole(columns: int, problem: Problem) -> int:
-    """So many columns, or fewer: whole groups of the pattern, as a group is judged when all before it have been heard."""
-    return columns - columns % problem.pattern[1] if problem.pattern else columns
-
-
-def _group(problem: Problem, factor: Tensor, moving: Tensor, kept: Tensor, column: int) -> None:
-    """Chooses which of the next M columns go, row by row; of equals the first."""
-    stay, of = problem.pattern
-    scores = (moving[column : column + of] / factor.diagonal()[column : column + of, None]).square_()
-    scores[problem.gram.dead[column : column + of]] = 0
-    if scores.device.type == "cpu":
-        kept[column : column + of] = torch.from_numpy(places(scores.numpy()) >= of - stay)
-    else:
-        order = torch.sort(scores, dim=0, stable=True).indices[: of - stay]
-        kept[column : column + of].scatter_(0, order, False)
 
 
 def lowest(scores: Tensor, many: int) -> Tensor:

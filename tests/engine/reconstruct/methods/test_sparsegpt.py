@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from pruneviz.engine.reconstruct import find
+from pruneviz.engine import kernels
+from pruneviz.engine.reconstruct import find, pushing
 from pruneviz.engine.reconstruct.gram import Gram
 from pruneviz.engine.reconstruct.methods import sparsegpt
 from pruneviz.engine.reconstruct.problem import Problem, going, row_errors
@@ -69,15 +70,16 @@ def test_a_column_that_was_passed_does_not_move():
     assert fitted.weight[0].tolist() == pytest.approx([4 + 1 / 2.02, 0])
 
 
+@pytest.mark.parametrize("compiled", [False, *([True] if kernels.available() else [])])
 @given(problem=problems(told=False), block=st.integers(1, 24), inner=st.integers(1, 8))
-def test_it_is_the_printed_algorithm(problem, block, inner):
+def test_it_is_the_printed_algorithm(compiled, problem, block, inner):
     """The same support and the same weights, in blocks of any width; blocks of whole groups, where there is a pattern."""
     if problem.pattern:
         block = -(-block // problem.pattern[1]) * problem.pattern[1]
-        inner = -(-inner // problem.pattern[1]) * problem.pattern[1]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sparsegpt, "BLOCK", block)
-        patch.setattr(sparsegpt, "INNER", inner)
+        patch.setattr(pushing, "INNER", inner)
+        patch.setattr(kernels, "available", lambda: compiled)
         found = METHOD.solve(problem)
     weight, kept = printed(problem, block)
     assert torch.equal(found.kept, kept)
