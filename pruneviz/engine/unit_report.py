@@ -15,7 +15,7 @@ from pruneviz.engine.structure import emptied
 from pruneviz.engine.structure.units import NOBODY, Group, Kept, Part, Structure
 from pruneviz.engine.subject import Subject
 from pruneviz.engine.unit_ranking import NEVER, UnitRanking, groups_of
-from pruneviz.findings import NOUNS
+from pruneviz.findings import many_of
 from pruneviz.recipe import Recipe
 from pruneviz.report import Cost, GroupReport, LayerReport
 
@@ -123,13 +123,14 @@ def _dense(ranking: PatternRanking) -> tuple[str, ...]:
 
 def _warnings(subject: Subject, recipe: Recipe, ranking: UnitRanking) -> tuple[str, ...]:
     structure, own = ranking.structure, recipe.own_amounts()
-    many, found = NOUNS[structure.granularity], []
+    many, found = many_of(structure.granularity, structure.groups), []
+    one = structure.granularity if all(group.heads == 1 for group in structure.groups) else "group of heads"
     kept = ranking.kept(recipe.amount, own, recipe.gone, recipe.back)
     if emptied.groups(structure, kept):
         found += _emptied(subject, structure, kept)
     held = ranking.held(recipe.amount, own, recipe.gone, recipe.back)
     if held:
-        more = f"{held:,} more {many} would have gone" if held > 1 else f"1 more {structure.granularity} would have gone"
+        more = f"{held:,} more {many} would have gone" if held > 1 else f"1 more {one} would have gone"
         found.append(f"{more}; one of each group always stays while the floor is 1.")
     without = [name for name, share in own.items() if share and not groups_of(structure, ranking.layers, name)]
     if without:

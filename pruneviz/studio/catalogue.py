@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -86,13 +87,16 @@ KINDS = {
 UNITS = tuple(kind for kind in KINDS if kind != "weight")
 
 
-def kind(granularity: str) -> Kind:
-    """The words of a granularity; N:M patterns prune weights."""
+def kind(granularity: str, groups: Iterable = ()) -> Kind:
+    """The words of a granularity; N:M patterns prune weights. Where one unit of a model's `groups` holds several heads, it
+    is called a group of heads."""
     if ":" in granularity:
         n, _, m = granularity.partition(":")
         text = f"Of every {m} neighbouring inputs {n} keep their weight; the matrices stay as large as they were."
         return replace(KINDS["weight"], name=granularity, text=text)
-    return KINDS.get(granularity, KINDS["weight"])
+    found = KINDS.get(granularity, KINDS["weight"])
+    many = findings.many_of(granularity, groups)
+    return found if many == found.many else replace(found, one="group of heads", many=many)
 
 
 def granularities(chosen: str) -> list[str]:

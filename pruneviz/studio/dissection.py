@@ -84,7 +84,7 @@ def living(recipe: Recipe, report: Report) -> None:
 
 
 def _alone(recipe: Recipe) -> None:
-    missing, kind = units.alone_missing(recipe), catalogue.kind(recipe.granularity)
+    missing, kind = units.alone_missing(recipe), kitchen.kind(recipe)
     if not missing:
         found = units.alone_known(recipe)
         if found:

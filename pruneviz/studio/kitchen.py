@@ -17,12 +17,12 @@ from pruneviz.course import Course
 from pruneviz.recipe import LOOKS, Recipe
 from pruneviz.report import Report
 from pruneviz.studio import admission, background, catalogue, larder, orders, samples
-from pruneviz.studio.models import calibration_of, chance, heavy, many, of_language, offers, pace, structure, subject
+from pruneviz.studio.models import calibration_of, chance, heavy, kind, many, of_language, offers, pace, structure, subject
 from pruneviz.studio.order import Order
 from pruneviz.studio.samples import shipped, shipped_of
 from pruneviz.studio.standings import PATIENT, known, mask, standing_of, wait_for
 
-__all__ = ["calibration_of", "chance", "heavy", "known", "many", "mask", "of_language", "offers", "pace", "shipped",
+__all__ = ["calibration_of", "chance", "heavy", "kind", "known", "many", "mask", "of_language", "offers", "pace", "shipped",
            "shipped_of", "standing_of", "structure", "subject", "wait_for"]  # fmt: skip
 
 FEW = 32

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pruneviz import came_of, findings, plain
+from pruneviz import came_of, plain
 from pruneviz.recipe import Recipe
-from pruneviz.studio import admission, house_rules, larder, library, orders
+from pruneviz.studio import admission, catalogue, house_rules, larder, library, orders
 from pruneviz.studio.samples import shipped
 
 MANY = 5_000_000
@@ -107,10 +107,15 @@ def _offers(name: str) -> tuple[str, ...]:
     return find.offers(subject(name))
 
 
-def many(recipe: Recipe) -> str:
-    """What goes of a model, in the plural, before anything of it is measured."""
+def kind(recipe: Recipe) -> catalogue.Kind:
+    """What goes of a model, in words, before anything of it is measured."""
     heads = recipe.granularity == "head" and "head" in offers(recipe)
-    return findings.many_of(recipe.granularity, structure(recipe.subject, "head").groups if heads else ())
+    return catalogue.kind(recipe.granularity, structure(recipe.subject, "head").groups if heads else ())
+
+
+def many(recipe: Recipe) -> str:
+    """The same, in the plural."""
+    return kind(recipe).many
 
 
 @larder.kept(8)

@@ -67,7 +67,7 @@ def _what(granularity: str, sweep: Sweep) -> dict[str, object]:
 
 def _histogram(recipe: Recipe, sweep: Sweep) -> Histogram:
     if sweep.unit != "weight":
-        label = f"importance of one {catalogue.kind(recipe.granularity).one}"
+        label = f"importance of one {kitchen.kind(recipe).one}"
         return Histogram(sweep.edges, sweep.total, sweep.gone, sweep.threshold, label=label, compared="importance")
     # Only magnitude's importance is |w| itself: another criterion's threshold has no place on this axis.
     return Histogram(sweep.edges, sweep.total, sweep.gone, sweep.threshold if recipe.criterion == "magnitude" else None)

@@ -19,7 +19,7 @@ def headline(recipe: Recipe, truth: Truth | None) -> str:
     """The finding of the page: what the zeros and the smaller network gain in time, at the chosen batch."""
     zeros = truth.time(ZEROS, truth.batch) if truth else None
     if zeros is None:
-        kind = catalogue.kind(recipe.granularity)
+        kind = kitchen.kind(recipe)
         return f"What is removing {findings.percent(recipe.amount)} of the {kind.many} worth on this machine?"
     said, smaller = _zeros_said(truth, zeros), truth.time(SMALLER, truth.batch)
     if smaller is None:

@@ -65,7 +65,7 @@ def _leave_out(recipe: Recipe, line: DeltaGenerator) -> None:
         bar = st.empty()
     with bar.container():
         st.button("Cancel, and judge by magnitude", key="cancel", on_click=bench.change, kwargs={"criterion": "magnitude"})
-        said = f"Leaving out each {catalogue.kind(recipe.granularity).one} …"
+        said = f"Leaving out each {kitchen.kind(recipe).one} …"
         show.progress(said, lambda told: kitchen.standing_of(recipe, lambda done, of: told(done / of)))
     bar.empty()
 

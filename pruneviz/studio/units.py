@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pruneviz import findings
 from pruneviz.recipe import Recipe
 from pruneviz.report import GroupReport, Report
 from pruneviz.studio import catalogue, kitchen, larder, orders, portraits
@@ -26,7 +25,7 @@ KIND = {"head": "matrix", "layer": "chips", "filter": "strip", "neuron": "strip"
 
 def anatomy(recipe: Recipe, report: Report) -> Anatomy:
     """The whole picture of a Recipe's units."""
-    kind = catalogue.kind(recipe.granularity)
+    kind = catalogue.kind(recipe.granularity, report.groups)
     natural = kitchen.standing_of(recipe).ranking
     leaves = natural.split(natural.leaves(recipe.own_amounts()))
     drawn = portraits.portraits(recipe.subject, recipe.granularity)
@@ -51,8 +50,7 @@ def anatomy(recipe: Recipe, report: Report) -> Anatomy:
         )
         for one in report.groups
     )
-    one = "group of heads" if findings.many(report) != kind.many else kind.one
-    return Anatomy(100 * recipe.amount, findings.many(report), one, formula(recipe), groups, recipe.scope, recipe.floor)
+    return Anatomy(100 * recipe.amount, kind.many, kind.one, formula(recipe), groups, recipe.scope, recipe.floor)
 
 
 def coupling(group: GroupReport) -> str:

@@ -152,14 +152,12 @@ def one_weight(recipe: Recipe) -> None:
 def truth(recipe: Recipe) -> None:
     """What the two criteria predicted, against what happens when one weight, or one unit, goes alone."""
     if recipe.granularity in catalogue.UNITS:
-        st.markdown(words.leaving_out(catalogue.kind(recipe.granularity)))
+        st.markdown(words.leaving_out(kitchen.kind(recipe)))
         trouble = insight.unit_truth_trouble(recipe)
         if trouble:
             st.caption(plain.markdown(trouble, 512))
             return
-        st.button(
-            f"Leave out each {catalogue.kind(recipe.granularity).one}", key="truth", on_click=bench.ask, args=("truth",)
-        )
+        st.button(f"Leave out each {kitchen.kind(recipe).one}", key="truth", on_click=bench.ask, args=("truth",))
         if bench.asked("truth") or insight.unit_truth_known(recipe):
             pair = _pair(recipe, amounts(recipe))
             work = "Leaving out one at a time …"
@@ -178,10 +176,10 @@ def truth(recipe: Recipe) -> None:
 
 
 def _predictions(recipe: Recipe, pair: tuple[str, str], found: Deletions) -> None:
-    one, many = catalogue.kind(recipe.granularity).one, catalogue.kind(recipe.granularity).many
+    kind = kitchen.kind(recipe)
     for at, (place, key) in enumerate(zip(st.columns(2, gap="large"), pair, strict=True)):
         with place:
             in_loss = catalogue.criteria()[key].in_loss and recipe.granularity not in catalogue.UNITS
-            drawn = truth_charts.predicted_against_true(found, key, names(), in_loss=in_loss, nouns=(one, many))
+            drawn = truth_charts.predicted_against_true(found, key, names(), in_loss=in_loss, nouns=(kind.one, kind.many))
             show.chart(drawn, key=f"true-{at}")
-    st.markdown(words.spearman(found, names(), many))
+    st.markdown(words.spearman(found, names(), kind.many))

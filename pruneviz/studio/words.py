@@ -228,7 +228,7 @@ def compared_help(offered: Sequence[curves.Compared]) -> str:
     """What was looked at and what it cost, per criterion."""
     names = {key: one.name for key, one in catalogue.criteria().items()}
     took = ", ".join(f"{names[one.key]} {one.seconds:.2f} s" for one in offered)
-    kind = catalogue.kind(offered[0].report.granularity)
+    kind = catalogue.kind(offered[0].report.granularity, offered[0].report.groups)
     return (
         "**Random pruning is the baseline** that a criterion has to beat. Each slider is live; tick "
         f"«same {kind.measure} for all» to move them together. The curves are one shot, without fine-tuning. "

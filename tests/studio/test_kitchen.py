@@ -130,3 +130,5 @@ def test_what_goes_is_named_as_the_model_has_it():
     }
     for (name, granularity), said in asked.items():
         assert kitchen.many(Recipe(subject=name, granularity=granularity)) == said
+    assert kitchen.kind(Recipe(subject="reference_lm", granularity="head")).one == "group of heads"
+    assert kitchen.kind(Recipe(subject="digits_vit", granularity="head")).one == "attention head"

@@ -358,6 +358,11 @@ def test_a_language_model_is_said_to_read_and_write_so_many_tokens_per_second():
     assert words.tokens(without).endswith("**2:4 on the GPU:** not measured here: needs an NVIDIA GPU.")
 
 
+def test_heads_that_go_by_the_group_are_called_so():
+    recipe = Recipe(subject="reference_lm", granularity="head", amount=0.5)
+    assert "removing 50% of the groups of heads worth" in words.headline(recipe, None)
+
+
 def test_a_network_of_images_reads_no_tokens(monkeypatch):
     answers(monkeypatch, WHOLE)
     app = settled(opened(s="80"))
