@@ -196,7 +196,8 @@ def nth(bits, mask, segments, key, r):
 def sweep(bits, mask, start, stop, cuts, ladder, base, shift, out):
     for i in range(start, stop):
         key = np.int64(bits[i] & mask)
-        place, rung = (key << 32) + i, max(key - base, 0) >> shift
+        place = (key << 32) + i
+        rung = min(max(key - base, 0) >> shift, ladder.size - 2)
         low, high = ladder[rung], ladder[rung + 1]
         while low < high:
             middle = (low + high) >> 1

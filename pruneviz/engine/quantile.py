@@ -10,7 +10,7 @@ from pruneviz.engine import kernels
 from pruneviz.engine.keys import INFINITE, UNSIGNED
 
 SHIFT = 15
-"""Keys of a coarse bin, as a power of two: as many as there are coarse bins."""
+"""A coarse bin holds 2¹⁵ keys, so of those that are finite there are 65,280 bins."""
 
 
 def quantile(weights: Sequence[np.ndarray], share: float) -> float:

@@ -37,10 +37,10 @@ def sweep(subject: Subject, recipe: Recipe, standing: Standing, *, only: str = "
     kept_at = ranking.sweep(own)[start:stop]  # [n] the number of nodes at which each weight is still there
     weights = [subject.parameter(layer).detach().reshape(-1).to(torch.float32).numpy() for layer in layers]
     edges = _edges(weights, absolute)
-    tables, squares = _tables(weights, kept_at, edges, absolute)
-    table, lost = tables.sum(0), squares[:PERCENTS].cumsum()
+    table, leave, squares = _tables(weights, kept_at, edges, absolute)
+    lost = squares[:PERCENTS].cumsum()
     # Of each layer what is left at each node, [P, L].
-    kept = np.array([layer.size for layer in layers]) - tables.sum(2)[:, :PERCENTS].cumsum(1).T
+    kept = np.array([layer.size for layer in layers]) - leave[:, :PERCENTS].cumsum(1).T
     return Sweep(
         removed=sum(layer.size for layer in layers) - kept.sum(axis=1),
         energy=lost / max(squares.sum(), 1e-300),
@@ -53,28 +53,25 @@ def sweep(subject: Subject, recipe: Recipe, standing: Standing, *, only: str = "
     )
 
 
-def _tables(
-    weights: list[np.ndarray], kept_at: np.ndarray, edges: np.ndarray, absolute: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """How many weights of each layer leave at each node out of each bin, [L, P+1, B], and all squares by node, [P+1]."""
+def _tables(weights: list[np.ndarray], kept_at: np.ndarray, edges: np.ndarray, absolute: bool) -> tuple:
+    """How many weights leave at each node out of each bin, [P+1, B], how many of each layer, [L, P+1], and their squares,
+    [P+1]."""
     passes, starts = kernels.choose(), np.cumsum([0, *(layer.size for layer in weights)])
-    tables = np.zeros((len(weights), STAYS, BINS), np.int64)
 
-    def work(rows: np.ndarray) -> tuple[list[tuple[int, np.ndarray]], np.ndarray]:
-        mine, squares = [], np.zeros(STAYS)
+    def work(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        table, leave, squares = np.zeros((STAYS, BINS), np.int64), np.zeros((len(weights), STAYS), np.int64), np.zeros(STAYS)
         for start, stop, layer, _ in rows.tolist():
-            here = np.zeros((STAYS, BINS), np.int64)
             first, last = int(starts[layer]), int(starts[layer + 1])
-            passes.tabulate(weights[layer], kept_at[first:last], start - first, stop - first, edges, absolute, here, squares)
-            mine.append((layer, here))
-        return mine, squares
+            before = table.sum(1)
+            passes.tabulate(
+                weights[layer], kept_at[first:last], start - first, stop - first, edges, absolute, table, squares
+            )
+            leave[layer] += table.sum(1) - before
+        return table, leave, squares
 
     layers = np.arange(len(weights))
-    found = kernels.spread(work, kernels.divide(np.stack([starts[:-1], starts[1:], layers, layers], axis=1)))
-    for mine, _ in found:
-        for layer, here in mine:
-            tables[layer] += here
-    return tables, np.sum([squares for _, squares in found], axis=0)
+    parts = kernels.divide(np.stack([starts[:-1], starts[1:], layers, layers], axis=1))
+    return tuple(sum(found) for found in zip(*kernels.spread(work, parts), strict=True))
 
 
 def _thresholds(standing, nodes, own, sizes: np.ndarray | None, kept_at: np.ndarray) -> np.ndarray | None:

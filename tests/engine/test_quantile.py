@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -23,7 +24,19 @@ def test_it_is_numpys(compiled, parts, share):
         found = quantile(parts, share)
     flat = np.abs(np.concatenate(parts).astype(np.float64))
     flat = flat[np.isfinite(flat)]
-    assert found == pytest.approx(float(np.quantile(flat, share)) if flat.size else 0.0, rel=1e-9)
+    assert found == pytest.approx(float(np.quantile(flat, share)) if flat.size else 0.0, rel=1e-9, abs=0)
+
+
+@pytest.mark.parametrize("compiled", PATHS)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_threads_share_the_counting(monkeypatch, compiled, threads):
+    """However layers of unlike sizes are cut among them."""
+    monkeypatch.setattr(kernels, "available", lambda: compiled)
+    monkeypatch.setattr(kernels, "ALONE", 1)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    parts = [np.random.default_rng(n).standard_normal(n).astype(np.float32) for n in (1, 700, 0, 50)]
+    for share in (0.1, 0.5, 0.999):
+        assert quantile(parts, share) == pytest.approx(float(np.quantile(np.abs(np.concatenate(parts)), share)), rel=1e-6)
 
 
 def test_of_many_equal_ones_it_is_their_size():

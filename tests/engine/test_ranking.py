@@ -168,6 +168,17 @@ def test_sweep_counts_the_nodes_at_which_a_weight_is_there(compiled, data, scope
 
 
 @pytest.mark.parametrize("compiled", PATHS)
+def test_a_weight_that_outgrew_its_ranking_is_still_counted(compiled):
+    """Nobody may change one; but whoever does is no danger to the process."""
+    weights = [torch.full((1000,), 0.5)]
+    ranking = rank(layers_of(weights), weights, compiled=compiled)
+    ranking.sweep()
+    for size in (2.0, 1e30):
+        weights[0][7] = size
+        assert ranking.sweep()[7] == 100
+
+
+@pytest.mark.parametrize("compiled", PATHS)
 @given(weights=networks().filter(bool), scope=st.sampled_from(sorted(shelf())))
 @settings(deadline=None, max_examples=20)
 def test_order_of_is_a_permutation_that_agrees_with_keep(compiled, weights, scope):

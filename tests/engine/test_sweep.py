@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pruneviz.engine import kernels
+from pruneviz.engine import sweep as sweeps
 
 PATHS = [kernels.choose(False), *([kernels.choose(True)] if kernels.available() else [])]
 
@@ -36,3 +38,30 @@ def test_weights_are_counted_by_node_and_bin(passes, values, reach, absolute, se
         sums[place] += value * value if np.isfinite(value) else 0
     assert np.array_equal(table, wanted)
     assert squares == pytest.approx(sums, rel=1e-12)
+
+
+@pytest.mark.parametrize("passes", PATHS)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_threads_share_the_counting(monkeypatch, passes, threads):
+    """However layers of unlike sizes are cut among them: all of them together, each for itself, and their squares."""
+    monkeypatch.setattr(kernels, "choose", lambda: passes)
+    monkeypatch.setattr(kernels, "ALONE", 1)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    lot = np.random.default_rng(0)
+    weights = [lot.standard_normal(n).astype(np.float32) for n in (1, 700, 0, 50)]
+    flat, places = np.concatenate(weights), lot.integers(0, sweeps.STAYS, 751).astype(np.uint8)
+    edges = np.linspace(-4, 4, sweeps.BINS + 1)
+    table, leave, squares = sweeps._tables(weights, places, edges, False)
+    spots = np.searchsorted(edges, flat, side="right") - 1
+    wanted = np.zeros((sweeps.STAYS, sweeps.BINS), np.int64)
+    np.add.at(wanted, (places, spots.clip(0, sweeps.BINS - 1)), 1)
+    assert np.array_equal(table, wanted)
+    parts = np.split(places, np.cumsum([part.size for part in weights])[:-1])
+    assert np.array_equal(leave, [np.bincount(part, minlength=sweeps.STAYS) for part in parts])
+    assert squares == pytest.approx(np.bincount(places, weights=flat.astype(float) ** 2, minlength=sweeps.STAYS))
+
+
+def test_where_nearly_all_are_zero_the_others_are_still_in_the_picture():
+    edges = sweeps._edges([np.append(np.zeros(5000), 0.25).astype(np.float32)], absolute=False)
+    assert edges[0] == -0.25 and edges[-1] == 0.25
+    assert sweeps._edges([np.zeros(9, np.float32)], absolute=True)[-1] == 1

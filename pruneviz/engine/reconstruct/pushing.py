@@ -25,7 +25,12 @@ def visit(
 
     Where kept [B, O] (bool) is False a weight goes. With a pattern N:M, kept is written instead: aligned groups of M columns
     are judged row by row when all columns before have been heard, inputs that were always zero (dead [B]) as nothing.
+    ValueError where columns are no whole groups, or where moving or kept do not lie end to end.
     """
+    if pattern is not None and len(moving) % pattern[1]:
+        raise ValueError(f"{len(moving)} columns are no whole groups of {pattern[1]}: choose another pattern")
+    if not (moving.is_contiguous() and kept.is_contiguous()):
+        raise ValueError("moving and kept are written to where they lie: give contiguous tensors [B, O]")
     errors = torch.empty_like(moving)
     if not plain and moving.device.type == "cpu" and kernels.available():
         _compiled(moving, factor, kept, dead, pattern, errors)
@@ -40,7 +45,7 @@ def _compiled(moving: Tensor, factor: Tensor, kept: Tensor, dead: Tensor, patter
     stay, of = pattern or (0, 0)
     wide = moving.shape[1]
     rows = max(1, min(ROWS, -(-wide // torch.get_num_threads())))
-    taken = [one.contiguous().numpy() for one in (moving, factor, kept, dead, errors)]  # only the factor's part is copied
+    taken = [one.numpy() for one in (moving, factor.contiguous(), kept, dead.contiguous(), errors)]
     parts = [(first, min(first + rows, wide)) for first in range(0, wide, rows)]
     kernels.each(lambda part: compiled_pushing.visit(*taken, *part, stay, of), parts)
 
@@ -56,7 +61,7 @@ def _plain(moving: Tensor, factor: Tensor, kept: Tensor, dead: Tensor, pattern, 
                 kept[group] = _staying(moving[group] / factor.diagonal()[group, None], dead[group], *pattern)
             row, error = moving[column], errors[column]
             torch.where(kept[column], row.new_zeros(()), row / factor[column, column], out=error)
-            row.mul_(kept[column])
+            row.masked_fill_(~kept[column], 0)
             if column + 1 < last:
                 moving[column + 1 : last].addr_(factor[column, column + 1 : last], error, alpha=-1)
         if last < wide:

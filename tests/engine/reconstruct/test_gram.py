@@ -39,9 +39,9 @@ def test_batches_make_no_difference(width, cuts, seed, band, part):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(grams, "BAND", band)
         patch.setattr(triangular, "PART", part)
-        for part in torch.tensor_split(inputs, sorted(cuts)):
-            gram.add(part, 1)
-            norms.add(part, 1)
+        for some in torch.tensor_split(inputs, sorted(cuts)):
+            gram.add(some, 1)
+            norms.add(some, 1)
         assert torch.allclose(gram.seen, 2 / (len(cuts) + 1) * inputs.T @ inputs)
     assert torch.equal(gram.seen, gram.seen.T)
     assert torch.allclose(gram.norms, inputs.square().sum(0).sqrt())

@@ -34,6 +34,18 @@ def test_of_equals_the_first_goes_and_inputs_that_were_always_zero_before_them(p
     assert kept.T.tolist() == [[False, True, True, False]] * 2
 
 
+@pytest.mark.parametrize("plain", WAYS)
+def test_what_cannot_be_done_where_it_lies_is_refused(plain):
+    whole, dead = torch.ones(6, 2), torch.zeros(6, dtype=torch.bool)
+    kept = torch.ones(6, 2, dtype=torch.bool)
+    for moving, stays in ((torch.ones(2, 6).T, kept), (whole, torch.ones(2, 6, dtype=torch.bool).T)):
+        with pytest.raises(ValueError, match="contiguous"):
+            pushing.visit(moving, torch.eye(6), stays, dead, (1, 2), plain)
+    with pytest.raises(ValueError, match="6 columns are no whole groups of 4"):
+        pushing.visit(whole, torch.eye(6), kept, dead, (2, 4), plain)
+    assert bool((whole == 1).all()) and bool(kept.all())
+
+
 @COMPILED
 @given(
     groups=st.integers(1, 12),
@@ -60,5 +72,7 @@ def test_compiled_it_is_the_same(groups, rows, pattern, seed, threads, wide):
             found.append((kept, moving, errors))
     (kept, moving, errors), (also_kept, also_moving, also_errors) = found
     assert torch.equal(kept, also_kept)
+    for one in (moving, also_moving):
+        assert not torch.signbit(one[~kept]).any() and not one[~kept].any()
     digits = {"rtol": 1e-9, "atol": 1e-9} if wide else {"rtol": 1e-3, "atol": 1e-4}
     assert torch.allclose(moving, also_moving, **digits) and torch.allclose(errors, also_errors, **digits)

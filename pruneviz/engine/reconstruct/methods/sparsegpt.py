@@ -29,8 +29,9 @@ def solve(problem: Problem) -> Solved:
     """Columns lie in rows here, [I, O]: what is read together lies together."""
     factor, dead = problem.gram.factor, problem.gram.dead
     moving = problem.weight.T.to(factor.dtype, memory_format=torch.contiguous_format, copy=True).contiguous()
-    kept = torch.ones(moving.shape, dtype=torch.bool, device=moving.device) if problem.kept is None else problem.kept.T
-    kept, pattern = kept.contiguous(), problem.pattern if problem.kept is None else None
+    kept, pattern = torch.ones(moving.shape, dtype=torch.bool, device=moving.device), problem.pattern
+    if problem.kept is not None:
+        kept, pattern = kept.copy_(problem.kept.T), None
     # Whole groups of the pattern, as a group is judged when all before it have been heard.
     block = max(BLOCK - BLOCK % pattern[1], pattern[1]) if pattern else BLOCK
     for start in range(0, len(moving), block):

@@ -93,6 +93,16 @@ def test_on_a_given_support_it_is_the_printed_algorithm(problem):
     assert torch.allclose(found.weight, printed(problem, 128)[0], rtol=1e-7, atol=1e-9)
 
 
+@pytest.mark.parametrize("shape", [(1, 6), (6, 1), (3, 4)])
+def test_nothing_that_is_given_is_written_to_or_given_back(shape):
+    weight, gram = drawn(*shape, 0)
+    kept = torch.rand(shape, generator=torch.Generator().manual_seed(1)) < 0.5
+    before = weight.clone(), kept.clone(), gram.factor.clone()
+    found = METHOD.solve(Problem(weight, gram, 0.5, kept=kept))
+    assert all(map(torch.equal, before, (weight, kept, gram.factor)))
+    assert found.kept.data_ptr() != kept.data_ptr() and found.weight.data_ptr() != weight.data_ptr()
+
+
 @given(width=st.integers(1, 300), rows=st.integers(1, 3), amount=st.floats(0, 1), seed=st.integers(0, 100))
 def test_inputs_that_know_nothing_of_each_other(width, rows, amount, seed):
     """P4: with H = I the lowest |w| of each block of 128 columns go, all rows together, and no survivor moves a bit."""
