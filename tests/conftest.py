@@ -27,7 +27,7 @@ settings.load_profile("ci")
 
 
 LONGEST = (
-    "browser/test_axe.py", "browser/test_bring_real.py", "browser/test_lessons.py", "engine/test_real_units.py",
+    "browser/test_bring_real.py", "browser/test_lessons.py", "browser/test_axe.py", "engine/test_real_units.py",
     "browser/test_anatomy.py", "browser/test_app.py", "test_shipped.py", "engine/export/test_package.py",
     "engine/export/test_script.py", "engine/structure/test_families.py", "studio/test_own_model.py", "browser/test_live.py",
     "studio/test_pages.py", "server/test_isolation.py", "studio/test_removal.py", "engine/test_stories.py",

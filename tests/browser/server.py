@@ -24,6 +24,9 @@ PATIENCE = 120_000
 """Milliseconds that a page may take before we say that it does not come: a busy machine is no bug."""
 REST = 500
 """Milliseconds without a word to the server after which a page rests."""
+WARM = "--process-per-site"
+"""A visitor's tabs share a process, and so do those of who comes after: half of what opening a page takes is to fetch and
+compile Streamlit and Plotly, which a process does once. Whoever times a first visit does without."""
 THUMB = 24
 PAGES = {
     "slider": "/", "weights": "/weights", "anatomy": "/anatomy", "damage": "/damage", "sensitivity": "/sensitivity",
@@ -92,12 +95,12 @@ def _await_health(address: str, server: subprocess.Popen, log: Path) -> None:
 
 
 @contextmanager
-def chromium(program: str | None = CHROMIUM):
+def chromium(program: str | None = CHROMIUM, *flags: str):
     """A headless Chromium, driven by Playwright."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=program, args=FLAGS)
+        browser = driver.chromium.launch(executable_path=program, args=[*FLAGS, *flags])
         yield browser
         browser.close()
 
@@ -132,51 +135,11 @@ def slider(panel: str = "") -> str:
     return f'[data-pv="scrubber{f"-{panel}" if panel else ""}"] input[type=range]'
 
 
-@contextmanager
-def visits(browser, address: str):
-    """Opens pages, each for a visitor of its own; afterwards no error was logged and nothing has left the machine.
-
-    Streamlit itself asks `<page>/_stcore/{health,host-config}` on every deep link before it finds the right folder: those
-    two are the only errors let through.
-    """
-    contexts, complaints = [], []
-
-    def open_page(path: str = "/", width: int = 1440, scheme: str = "light", motion: str = "reduce"):
-        size = {"width": width, "height": 900}
-        context = browser.new_context(viewport=size, color_scheme=scheme, reduced_motion=motion)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE)
-        page.frames_sent = []
-        page.on("console", lambda message: complaints.append(message.text) if _is_error(message) else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: complaints.append(request.url) if _is_foreign(request.url, address) else None)
-        page.on("websocket", lambda ws: ws.on("framesent", lambda frame: page.frames_sent.append(frame)))
-        page.goto(address + path)
-        settle(page)
-        return page
-
-    try:
-        yield open_page
-    finally:
-        for context in contexts:
-            context.close()
-    assert not complaints, complaints[:5]
-
-
-def _is_error(message) -> bool:
-    probe = message.location.get("url", "").endswith(("/_stcore/health", "/_stcore/host-config"))
-    return message.type == "error" and not probe
-
-
-def _is_foreign(url: str, address: str) -> bool:
-    return not url.startswith((address, address.replace("http", "ws", 1), "blob:", "data:"))
-
-
 def rested(page) -> int:
     """How many frames were sent, once the page has had nothing to send for a while: what it sends from here on is an answer
     to a hand, and not the last word of its own beginning. A page whose curves grow asks for them of itself."""
-    page.wait_for_function("() => !document.body.innerText.includes('Measuring in the background')", timeout=PATIENCE)
+    quiet = "() => !document.body.innerText.includes('Measuring in the background')"
+    page.wait_for_function(quiet, timeout=PATIENCE, polling=100)  # a page's whole text, sixty times a second, is dear
     sent, waited = -1, 0
     while sent != len(page.frames_sent):
         assert waited < PATIENCE, "the page never rests"

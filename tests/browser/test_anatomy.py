@@ -12,7 +12,8 @@ from pruneviz.engine import evaluate
 from pruneviz.engine.measure import Workspace
 from pruneviz.engine.sources import card
 from pruneviz.recipe import Recipe
-from tests.browser.server import drag, rested, serving, settle, slider, visits
+from tests.browser.server import drag, rested, serving, settle, slider
+from tests.browser.visitors import visits
 
 pytestmark = pytest.mark.browser
 
@@ -266,7 +267,7 @@ def opened(visit, subject: str, kind: str, percent: int, *args):
 
 def await_quiet(page) -> None:
     """Waits until the curves are complete: while they grow the page runs again and again, and fades what it redraws."""
-    page.wait_for_function("() => !document.body.innerText.includes('Measuring in the background')")
+    page.wait_for_function("() => !document.body.innerText.includes('Measuring in the background')", polling=100)
     settle(page)
     page.wait_for_timeout(500)
 

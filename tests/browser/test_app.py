@@ -13,7 +13,8 @@ from pruneviz.engine.criterion import offered
 from pruneviz.engine.measure import Workspace
 from pruneviz.engine.sources import card
 from pruneviz.recipe import Recipe
-from tests.browser.server import drag, rested, serving, settle, slider, visits
+from tests.browser.server import drag, rested, serving, settle, slider
+from tests.browser.visitors import visits
 
 pytestmark = pytest.mark.browser
 

@@ -19,8 +19,9 @@ from pruneviz.studio import frame
 from pruneviz.studio.lessons import found
 from pruneviz.studio.lessons.places import Places
 from tests.browser import learner
-from tests.browser.server import PATIENCE, settle, slider, visits
+from tests.browser.server import PATIENCE, settle, slider
 from tests.browser.test_app import put
+from tests.browser.visitors import visits
 
 pytestmark = pytest.mark.browser
 

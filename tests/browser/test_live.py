@@ -14,7 +14,8 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 
-from tests.browser.server import Server, drag, serving, slider, visits
+from tests.browser.server import Server, drag, serving, slider
+from tests.browser.visitors import visits
 
 pytestmark = pytest.mark.browser
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.browser.server import drag, rested, serving, slider, thumb, visits
+from tests.browser.server import drag, rested, serving, slider, thumb
+from tests.browser.visitors import visits
 
 pytestmark = pytest.mark.browser
 

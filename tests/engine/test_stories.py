@@ -33,6 +33,26 @@ def stories(tmp_path_factory):
     return subject(tmp_path_factory.mktemp("stories"), windows=8)
 
 
+@pytest.fixture(scope="module")
+def dense(stories) -> float:
+    """Its perplexity as it is, by plain torch."""
+    return perplexity(stories.skeleton(), stories)
+
+
+@pytest.fixture(scope="module")
+def bench(stories):
+    """Where it is measured: one Workspace for all settings that are measured on the same windows, as in the app."""
+    made = {}
+
+    def found(standing: evaluate.Standing) -> Workspace:
+        windows = tuple(standing.split.measured.tolist())
+        if windows not in made:
+            made[windows] = Workspace(stories, standing.split.measured)
+        return made[windows]
+
+    return found
+
+
 @pytest.mark.parametrize(
     ("text", "wanted"), [("tinystories_train_head", "6.76"), ("tinyshakespeare", "106.9"), ("wikitext2_valid", "336.9")]
 )
@@ -101,23 +121,23 @@ def test_a_smaller_network_that_is_wrong_does_not_pass(stories):
 
 @pytest.mark.parametrize("granularity", ["weight", "head", "neuron", "layer", "2:4"])
 @pytest.mark.parametrize("key", ["magnitude", "random", "gradient"])
-def test_every_granularity_is_measured(stories, granularity, key):
+def test_every_granularity_is_measured(stories, dense, bench, granularity, key):
     amount = 0.5 if granularity == "2:4" else 0.3
     recipe = Recipe(subject=stories.name, criterion=key, granularity=granularity, amount=amount)
     standing = evaluate.stand(stories, recipe)
-    report = evaluate.evaluate(stories, recipe, standing, Workspace(stories, standing.split.measured))
+    report = evaluate.evaluate(stories, recipe, standing, bench(standing))
     score = report.score
     assert (score.metric, score.n, score.correct, score.dense_correct) == ("perplexity", 8, None, None)
-    assert score.dense_value == pytest.approx(perplexity(stories.skeleton(), stories), rel=1e-5)
+    assert score.dense_value == pytest.approx(dense, rel=1e-5)
     assert score.interval[0] < score.value < score.interval[1] and score.value > 1.05 * score.dense_value
     assert score.loss == pytest.approx(math.log(score.value))
     assert report.removed > 0 and report.calibration == ("training" if key == "gradient" else "none")
 
 
-def test_a_preview_of_heads_measures_what_removal_leaves(stories):
+def test_a_preview_of_heads_measures_what_removal_leaves(stories, bench):
     recipe = Recipe(subject=stories.name, granularity="head", amount=0.4)
     standing = evaluate.stand(stories, recipe)
-    report = evaluate.evaluate(stories, recipe, standing, Workspace(stories, standing.split.measured))
+    report = evaluate.evaluate(stories, recipe, standing, bench(standing))
     kept, inputs = evaluate.kept(recipe, standing), stories.held_out.inputs(slice(0, 2))
     smaller, _, _ = surgery.remove(copy.deepcopy(stories.network), standing.structure, kept, inputs)
     assert report.units_removed == 8 and perplexity(smaller, stories) == pytest.approx(report.score.value, rel=1e-4)
@@ -131,7 +151,7 @@ def test_a_preview_of_heads_measures_what_removal_leaves(stories):
         ("layer", 0.4, 2 * ((2 * 64 + 2 * 32 + 3 * 172) * 64 + 2 * 64)),
     ],
 )
-def test_what_went_is_gone_from_the_file_that_is_read_again(stories, granularity, amount, gone, tmp_path):
+def test_what_went_is_gone_from_the_file_that_is_read_again(stories, bench, granularity, amount, gone, tmp_path):
     recipe = Recipe(subject=stories.name, granularity=granularity, scope="layer", amount=amount)
     standing = evaluate.stand(stories, recipe)
     made = package.write(stories, recipe, standing, tmp_path / "out", convert=False)
@@ -139,7 +159,7 @@ def test_what_went_is_gone_from_the_file_that_is_read_again(stories, granularity
     again, inputs = card.load(tmp_path / "out"), stories.held_out.inputs(slice(0, 2))
     with torch.inference_mode():
         assert torch.equal(again.skeleton()(inputs), cut(stories, recipe, standing).network(inputs))
-    report = evaluate.evaluate(stories, recipe, standing, Workspace(stories, standing.split.measured))
+    report = evaluate.evaluate(stories, recipe, standing, bench(standing))
     assert perplexity(again.skeleton(), again) == pytest.approx(report.score.value, rel=1e-4)
 
 

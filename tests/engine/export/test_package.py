@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,13 +21,14 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from pruneviz.engine import evaluate
-from pruneviz.engine.export import cut, package, removal
+from pruneviz.engine.export import apart, cut, package, removal
 from pruneviz.engine.export.package import Exported
 from pruneviz.engine.sources import architecture, card
 from pruneviz.engine.sources.gate import SubjectError
 from pruneviz.engine.structure.surgery import SurgeryError
 from pruneviz.engine.subject import Subject
 from pruneviz.recipe import Recipe
+from tests.engine.export.forked import Ask, forking
 
 CASES = [
     ("digits_cnn", "filter", 0.3),
@@ -38,7 +41,6 @@ CASES = [
 ALONE = """
 import runpy, sys
 import torch
-torch.set_num_threads(1)
 rebuild = runpy.run_path(sys.argv[1] + "/rebuild.py")
 network = rebuild["load"]()
 assert not [name for name in sys.modules if name.startswith("pruneviz")], "pruneviz was imported"
@@ -46,6 +48,7 @@ inputs = torch.load(sys.argv[2], weights_only=True)
 with torch.inference_mode():
     torch.save(network(inputs), sys.argv[3])
 """
+APART = "import sys; from pruneviz.engine.export import apart; apart.main(*sys.argv[1:])"
 
 
 def exported(subject: Subject, out: Path, **chosen) -> tuple[Exported, cut.Cut]:
@@ -60,17 +63,44 @@ def run(network: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
         return network(inputs)
 
 
-def alone(folder: Path, inputs: torch.Tensor, place: Path) -> torch.Tensor:
-    """The logits of the folder's network in a process that has no pruneviz: it starts where there is none."""
-    torch.save(inputs, place / "inputs.pt")
-    command = [sys.executable, "-I", "-c", ALONE, str(folder), str(place / "inputs.pt"), str(place / "logits.pt")]
-    done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return torch.load(place / "logits.pt", weights_only=True)
+@pytest.fixture(scope="module")
+def alone() -> Iterator[Callable]:
+    """The logits of a folder's network in a process that has no pruneviz: it starts where there is none."""
+    with forking("import torch; torch.set_num_threads(1)", ALONE, "-I") as ask:
+
+        def run_alone(folder: Path, inputs: torch.Tensor, place: Path) -> torch.Tensor:
+            torch.save(inputs, place / "inputs.pt")
+            code, _, errors = ask(place, folder, place / "inputs.pt", place / "logits.pt")
+            assert code == 0, errors[-2000:]
+            return torch.load(place / "logits.pt", weights_only=True)
+
+        yield run_alone
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Ask]:
+    """A process for conversions that has imported what each of them imports."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": apart._path()}
+    first = "import onnxruntime, onnxscript, torch._dynamo, torch.export; from pruneviz.engine.export import apart"
+    with forking(first, APART, environment=environment) as ask:
+        yield ask
+
+
+@pytest.fixture
+def converting(worker, monkeypatch) -> None:
+    """Conversions are made by children of one process, each still by a process that made none before."""
+
+    def run(arguments, _, said, errors) -> int:
+        code, *told = worker(apart.ROOT, *arguments)
+        for stream, text in zip((said, errors), told, strict=True):
+            stream.write(text.encode())
+        return code
+
+    monkeypatch.setattr(apart, "_run", run)
 
 
 @pytest.mark.parametrize(("name", "granularity", "amount"), CASES)
-def test_the_round_trip_is_exact(tmp_path, name, granularity, amount):
+def test_the_round_trip_is_exact(tmp_path, alone, converting, name, granularity, amount):
     """Bit-equal logits here and in a fresh process without the app; ONNX within 1e-4; smaller by what was claimed."""
     subject = card.load(name)
     made, smaller = exported(subject, tmp_path / "out", granularity=granularity, amount=amount, convert=True)
@@ -111,7 +141,7 @@ def _smaller_by_what_was_claimed(subject: Subject, made: Exported, folder: Path)
     assert said.facts["parameters"] == {"before": before, "after": after} and said.steps[-1].parameters == after
 
 
-def test_a_smaller_network_is_a_subject_like_any_other(tmp_path):
+def test_a_smaller_network_is_a_subject_like_any_other(tmp_path, alone):
     """Removals chain: filters of what is left, then single weights; each export loads and counts from what was there."""
     subject = card.load("digits_cnn")
     exported(subject, tmp_path / "one", granularity="filter", amount=0.3)
@@ -144,7 +174,7 @@ def test_single_weights_become_zeros_and_nothing_smaller(tmp_path, granularity):
         exported(subject, tmp_path / "out", granularity=granularity, amount=0.5, fold=True)
 
 
-def test_a_dead_filter_is_folded_where_that_is_exact(tmp_path):
+def test_a_dead_filter_is_folded_where_that_is_exact(tmp_path, alone):
     """conv3's filter 5 is all zeros: its BatchNorm's shift is a constant, and goes into the last matrix's bias."""
     stored = load_file(architecture.SHIPPED / "digits_cnn" / "weights.safetensors")
     stored["conv3.weight"][5] = 0
@@ -195,7 +225,7 @@ def mobilenet(tmp_path_factory) -> Path:
     return folder
 
 
-def test_torchvisions_networks_travel_too(mobilenet, tmp_path):
+def test_torchvisions_networks_travel_too(mobilenet, tmp_path, alone, converting):
     subject = card.load(mobilenet)
     made, smaller = exported(subject, tmp_path / "out", granularity="filter", amount=0.3, convert=True)
     inputs = subject.held_out.inputs()
@@ -243,7 +273,7 @@ windows = 10
 """
 
 
-def test_a_language_model_travels_with_half_its_heads(real_data, tmp_path):
+def test_a_language_model_travels_with_half_its_heads(real_data, tmp_path, alone, converting):
     """stories260K, 8 heads over 4 keys in five layers, two of the four gone in each: tied weights are stored once."""
     (tmp_path / "subject.toml").write_text(STORIES.format(data=real_data))
     subject = card.load(tmp_path)
