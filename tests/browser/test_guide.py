@@ -56,6 +56,7 @@ def test_the_keys_of_help_do_what_it_says(visit):
         settle(page)
     page.keyboard.press("Control+z")
     page.wait_for_url(re.compile(r"[?&]s=100(&|$)"))
+    page.locator(".st-key-redo button:enabled").wait_for()  # drawn a moment after the address has changed
     page.keyboard.press("Control+Shift+z")
     page.wait_for_url(re.compile(r"[?&]s=0(&|$)"))
     settle(page)
