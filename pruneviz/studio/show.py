@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -79,7 +80,8 @@ def table(rows: Sequence[Sequence[object]], caption: str) -> None:
 
 def lines(rows: Sequence[Sequence[object]]) -> str:
     """A plain table as Markdown; its first row is the header."""
-    header, *body = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
+    # A bar that is escaped already, as `plain.markdown` has it, would end its cell if it were escaped again.
+    header, *body = [[re.sub(r"(?<!\\)((?:\\\\)*)\|", r"\1\\|", str(cell)) for cell in row] for row in rows]
     written = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
     return "\n".join(written + ["| " + " | ".join(row) + " |" for row in body])
 

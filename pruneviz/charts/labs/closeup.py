@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from pruneviz.charts import theme
 from pruneviz.charts.chart import Chart, as_percent, float32, number, whole
-from pruneviz.charts.labs import film
+from pruneviz.charts.labs import film, inks
 from pruneviz.closeup import Closeup, ErrorLine, Sweep
 
 UNEVEN = 1 / 3
@@ -99,7 +99,7 @@ def diagonal(found: Closeup, label: str) -> Chart:
     top = float(share[order[:tenth]].sum())
     title = (
         f"The tenth of the inputs whose weights are hardest to do without has {as_percent(top)} of the worth of all: "
-        f"{'a few count far more than the rest' if top > UNEVEN else 'no few of them carry this matrix'}."
+        f"{'a few count far more than the rest' if top > UNEVEN else 'no small group of them carries this matrix'}."
     )
     rows = tuple((int(at), as_percent(float(share[at])), number(float(found.norms[at]))) for at in order[:40])
     return Chart(title, chart, f"{title} A bar per input.", (("input", "share", "‖X‖₂ of the input"), rows))
@@ -113,8 +113,14 @@ def ticks(values: list[float]) -> list[float]:
     return [one for one in steps if min(known) / 2.5 <= one <= 2.5 * max(known)]
 
 
+def _look(line: ErrorLine, at: int) -> dict[str, str]:
+    """As the same way looks over the whole network."""
+    criterion, _, method = line.key.partition("/")
+    return inks.look(criterion, method, at)
+
+
 def _line(line: ErrorLine, at: int) -> go.Scatter:
-    style = theme.ink(at)
+    style = _look(line, at)
     return go.Scatter(
         x=float32([100 * one for one in line.amounts]), y=float32([100 * one for one in line.errors]), name=line.name,
         mode="lines+markers", line={"color": style["color"], "dash": style["dash"], "width": 2.5},
@@ -124,7 +130,7 @@ def _line(line: ErrorLine, at: int) -> go.Scatter:
 
 
 def _mark(line: ErrorLine, at: int, pattern: str, value: float) -> go.Scatter:
-    style, (n, _, m) = theme.ink(at), pattern.partition(":")
+    style, (n, _, m) = _look(line, at), pattern.partition(":")
     return go.Scatter(
         x=[100 * (1 - int(n) / int(m))], y=[100 * value], mode="markers", showlegend=False, legendgroup=line.key,
         marker={"symbol": f"{style['marker']}-open", "size": 13, "color": style["color"], "line": {"width": 2.5}},

@@ -64,10 +64,13 @@ def compared(ways: Ways) -> str:
 
 
 def blocks(ways: Ways) -> str:
-    """A sentence for what the title says of all but these: methods that choose compete in blocks; empty where it holds."""
+    """A sentence for those of which the title does not hold: methods that choose compete in blocks; empty where there are
+    none."""
     recipes = [run.recipe for runs in ways.values() for run in runs]
     some = any(one.course.method in CHOOSES for one in recipes) and any(one.course.method not in CHOOSES for one in recipes)
-    return f" SparseGPT takes {ALIKE}, and compares blocks of columns over all rows." if some and _alike(recipes) else ""
+    others = f"the others are {compared(ways)}" if compared(ways) else "the others are not"
+    said = f" SparseGPT takes {ALIKE}, and compares blocks of columns over all rows; {others}."
+    return said if some and _alike(recipes) else ""
 
 
 def outcomes(ways: Ways, chosen: str = "") -> Chart:
@@ -89,20 +92,21 @@ def headline(ways: Ways) -> str:
     found, measured = ends(ways), metric(ways)
     if len(found) < 2:
         return QUESTION
-    first, by = found[0], compared(ways)
+    first, (by, only) = found[0], _by(ways, found)
     alone = best_bare(ways, found)
     kind = "a perplexity" if measured == "perplexity" else "an accuracy"
     said = f"{_gone(ways)} in one pass{f', {by}' if by else ''}: "
     said += f"{first.name} ends at {kind} of {shown(first.value, measured)}"
     if alone is not None:
-        said += f", {alone.name} alone at {shown(alone.value, measured)}"
+        said += f", {alone.name} alone{only} at {shown(alone.value, measured)}"
     return f"{said}; dense it is {shown(dense(ways), measured)}."
 
 
 def verdict(ways: Ways) -> str:
     """What the best way costs, beside the best that leaves the survivors alone; and whether it surely is the best."""
-    found, measured, by = ends(ways), metric(ways), compared(ways)
-    said = _costs(ways, found, measured)
+    found, measured = ends(ways), metric(ways)
+    by, only = _by(ways, found)
+    said = _costs(ways, found, measured, only)
     said = _capital(f"{by}, {said}" if by else said)
     if len(found) < 2:
         return f"{said}."
@@ -120,8 +124,16 @@ def _alike(recipes: Sequence[Recipe]) -> bool:
     return all(one.granularity == "weight" and one.scope in ("row", "layer") for one in recipes)
 
 
-def _costs(ways: Ways, found: Sequence[End], measured: str) -> str:
-    """What the best costs, and the best that leaves the survivors alone."""
+def _by(ways: Ways, found: Sequence[End]) -> tuple[str, str]:
+    """Who competed with whom: of all ways, or, where the best chooses for itself in its own way, of those that do not."""
+    by = compared(ways)
+    recipes = [run.recipe for run in ways[found[0].name]]
+    mixed = by and by != ALIKE and _alike(recipes) and any(one.course.method in CHOOSES for one in recipes)
+    return ("", f", {by},") if mixed else (by, "")
+
+
+def _costs(ways: Ways, found: Sequence[End], measured: str, only: str = "") -> str:
+    """What the best costs, and the best that leaves the survivors alone, with what holds of that one `only`."""
     unit = " of perplexity" if measured == "perplexity" else " points of accuracy"
     first, alone, before = found[0], best_bare(ways, found), dense(ways)
     costs = cost(first, before, measured)
@@ -129,7 +141,7 @@ def _costs(ways: Ways, found: Sequence[End], measured: str) -> str:
     if alone is None:
         return said
     more = cost(alone, before, measured)
-    return f"{said}, {alone.name} alone {f'{more}{unit * (not costs)}' if more else 'nothing'}"
+    return f"{said}, {alone.name} alone{only} {f'{more}{unit * (not costs)}' if more else 'nothing'}"
 
 
 def _figure(ways: Ways, found: Sequence[End], measured: str, chosen: str) -> go.Figure:
@@ -153,7 +165,8 @@ def _figure(ways: Ways, found: Sequence[End], measured: str, chosen: str) -> go.
 def _judged(ways: Ways) -> str:
     """On how many held-out samples, where all runs say the same number; on a line of its own, for narrow screens."""
     counts = {run.last("n") for runs in ways.values() for run in runs if run.done}
-    return f"<br>on {counts.pop():,.0f} held-out samples" if len(counts) == 1 and None not in counts else ", held-out"
+    noun = "windows" if metric(ways) == "perplexity" else "samples"
+    return f"<br>on {counts.pop():,.0f} held-out {noun}" if len(counts) == 1 and None not in counts else ", held-out"
 
 
 def _dots(found: Sequence[End], measured: str) -> go.Scatter:

@@ -11,15 +11,19 @@ import plotly.graph_objects as go
 
 from pruneviz.charts import theme
 from pruneviz.charts.chart import Chart, as_percent, float32
+from pruneviz.charts.labs import inks
 from pruneviz.charts.labs.ended import End, Ways, bare, ends, metric, shown
+from pruneviz.charts.labs.oneshot import CHOOSES
 from pruneviz.traced import Traced
 
 TIMES, POINTS = 1.25, 0.05
 """How much worse than the dense network is still near it: so many times its perplexity, or so much less accuracy."""
-HIGHEST = 3.0
+HIGHEST = 2.5
 """Times the dense perplexity: what lies higher is told by the table alone, and leaves the rest room."""
 LEAST = 2
 """Sparsities that make a line."""
+NAMED = 3
+"""So many ways that go as far as the furthest are named, no more."""
 TICKS = 3
 """A perplexity's axis has so many numbers at least, however little of it is seen."""
 
@@ -63,13 +67,16 @@ def level(ways: Ways) -> float:
 def reach(ways: Ways, chosen: str = "") -> Chart:
     """A line per way over what went, the dense network across. The line of the way that is `chosen`, and that of the one
     that reaches furthest, have their intervals."""
-    found, measured, before, title = lines(ways), metric(ways), level(ways), verdict(ways)
-    ranked, inks = _ranked(found, measured), sorted(found)
-    drawn = {chosen, *ranked[:1]}
-    traces = [_line(name, found[name], measured, inks.index(name), name in drawn) for name in ranked]
-    chart = theme.figure(traces, "weights removed, %", measured, 460)
-    across, named = before * (1 if measured == "perplexity" else 100), f"dense: {shown(before, measured)}"
-    chart.add_hline(across, line={"color": theme.QUIET, "dash": "dash"}, name=named, showlegend=True)
+    found, measured, before, title = lines(ways), metric(ways), level(ways), verdict(ways, chosen)
+    ranked = _ranked(found, measured)
+    drawn, looks = {chosen, *ranked[:1]}, _looks(ways)
+    traces = [_line(name, found[name], measured, looks[name], name in drawn) for name in ranked]
+    chart = theme.figure(traces, "weights removed, %", measured, 520)
+    scale, near = (1, TIMES * before) if measured == "perplexity" else (100, before - POINTS)
+    times = f"{TIMES:g} × dense" if measured == "perplexity" else f"{100 * POINTS:g} points less"
+    for across, name, dash in ((before, "dense", "dash"), (near, times, "dot")):
+        named = f"{name}: {shown(across, measured)}"
+        chart.add_hline(scale * across, line={"color": theme.QUIET, "dash": dash}, name=named, showlegend=True)
     chart.update_xaxes(tickvals=[100 * amount for amount in sorted({amount for one in found.values() for amount in one})])
     _scale(chart, found, measured, before)
     rows = tuple(
@@ -82,13 +89,13 @@ def reach(ways: Ways, chosen: str = "") -> Chart:
         for name in ranked
         for amount, one in found[name].items()
     )
-    alt = f"{title} A line per way over the sparsities that were run, and a line where the dense model stands."
+    alt = f"{title} A line per way over the sparsities that were run, and lines where the dense model stands and near it."
     return Chart(title, chart, alt, (("way", "gone", measured, "95% from", "to", "seeds"), rows))
 
 
-def verdict(ways: Ways) -> str:
-    """How far the furthest way goes before it is clearly worse than the dense network, and the furthest of those that leave
-    the survivors alone."""
+def verdict(ways: Ways, chosen: str = "") -> str:
+    """How far the furthest ways go before they are clearly worse than the dense network, the furthest of those that leave
+    the survivors alone, and the `chosen` one."""
     found, measured, kept = lines(ways), metric(ways), bare(ways)
     ranked = _ranked(found, measured)
     near = (
@@ -98,10 +105,33 @@ def verdict(ways: Ways) -> str:
     if not far or not far[ranked[0]]:
         return f"No way stays within {near}, even at the least that was run of it."
     first, alone = ranked[0], next((name for name in ranked if name in kept), None)
+    also = [name for name in ranked[1:] if far[name] == far[first]]
     said = f"Within {near}, {first}{' alone' * (first in kept)} goes to {as_percent(far[first])}"
-    if alone is not None and alone != first:
-        said += f", {alone} alone {f'to {as_percent(far[alone])}' if far[alone] else 'nowhere'}"
+    if also:
+        said += f", and so {'do' if len(also) > 1 else 'does'} {_listed(also, kept)}"
+    others = dict.fromkeys(one for one in (alone, chosen) if one in far and one not in (first, *also))
+    for one in others:
+        said += f"{';' if also and one == next(iter(others)) else ','} {one}{' alone' * (one in kept)} "
+        said += f"to {as_percent(far[one])}" if far[one] else "nowhere"
     return f"{said}, of the sparsities that were run."
+
+
+def _listed(names: Sequence[str], kept: set[str]) -> str:
+    """Ways in a row, the last with «and»; of many only how many they are."""
+    if len(names) > NAMED:
+        return f"{len(names)} more"
+    *most, last = [f"{one}{' alone' * (one in kept)}" for one in names]
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _looks(ways: Ways) -> dict[str, dict[str, str]]:
+    """How each way's line looks: as everywhere on the page."""
+    recipes = {name: runs[0].recipe for name, runs in ways.items() if runs}
+    found, at = {}, 0
+    for name, one in sorted(recipes.items()):
+        found[name] = inks.look("" if one.course.method in CHOOSES else one.criterion, one.course.method, at)
+        at += found[name] == theme.ink(at)
+    return found
 
 
 def reached(one: Reached, measured: str) -> float:
@@ -133,8 +163,8 @@ def _ranked(found: Mapping[str, Reached], measured: str) -> list[str]:
     return sorted(found, key=place)
 
 
-def _line(name: str, one: Reached, measured: str, at: int, whole: bool) -> go.Scatter:
-    look, scale = theme.ink(at), 1 if measured == "perplexity" else 100
+def _line(name: str, one: Reached, measured: str, look: dict[str, str], whole: bool) -> go.Scatter:
+    scale = 1 if measured == "perplexity" else 100
     ends_ = [place.end for place in one.values()]
     trace = go.Scatter(
         x=float32([100 * amount for amount in one]), y=float32([scale * end.value for end in ends_]), mode="lines+markers",
@@ -158,7 +188,7 @@ def _scale(chart: go.Figure, found: Mapping[str, Reached], measured: str, before
         chart.update_yaxes(ticksuffix="%")
         return
     values = [place.end.value for one in found.values() for place in one.values()]
-    top = min(HIGHEST * before, 1.05 * max((*values, before)))
+    top = min(HIGHEST * before, 1.05 * max((*values, TIMES * before)))
     low = 0.95 * min((*values, before))
     ticks = _ticks(low, top)
     chart.update_yaxes(

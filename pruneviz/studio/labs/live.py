@@ -193,7 +193,9 @@ def _there(recipe: Recipe, run: Traced | None) -> str:
     if run is None:
         return "Nobody ran it with this seed yet." if found.siblings(recipe) else "Nobody ran it yet."
     if run.shipped:
-        return f"Seed {run.recipe.seed} comes with the model."
+        seeds = sorted({one.recipe.seed for one in found.siblings(recipe) if one.shipped} | {run.recipe.seed})
+        several = f"{', '.join(map(str, seeds[:-1]))} and {seeds[-1]} come"
+        return f"Seeds {several} with the model." if len(seeds) > 1 else f"Seed {seeds[0]} comes with the model."
     return f"The run with seed {run.recipe.seed} {stands(run)}."
 
 

@@ -52,9 +52,9 @@ def outcomes(recipe: Recipe, groups: Mapping[str, Sequence[Traced]]) -> str:
     other = "another quarter of the held-out data" if recipe.calibration == "held-out" else "other calibration samples"
     own = charts.named(recipe)
     bold = "The method chosen above is bold." if any(one.name == own for one in ends) else f"Nobody ran {own} here yet."
-    runs = f"{many} run{'s' * (draws != [1])}, one for each seed, which draws {other}"
+    dot = f"the mean of {many} runs, one for each seed, which draws {other}" if draws != [1] else "one run, of one seed"
     return (
-        f"{bold} A dot is the mean of {runs}. Its interval is that of the change against the dense model on the same "
+        f"{bold} A dot is {dot}. Its interval is that of the change against the dense model on the same "
         "held-out data: it tells of other data, not of other seeds."
     )
 

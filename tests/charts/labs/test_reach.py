@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from pruneviz.charts.labs import reach
+from pruneviz.charts.labs import inks, reach
 from pruneviz.course import Course
 from pruneviz.moment import Moment
 from pruneviz.recipe import Recipe
@@ -63,6 +63,27 @@ def test_the_words_name_the_furthest_way_and_the_furthest_that_leaves_the_surviv
     assert reach.verdict({"Wanda": written("keep", 26.0, 27.0)}).startswith("No way stays within")
 
 
+def test_those_that_go_as_far_are_named_too_and_the_chosen_one():
+    ways = {**BOTH, "one-swaps": written("swaps", 20.6, 23.5, 31.0)}
+    both = "SparseGPT goes to 50%, and so does one-swaps; Wanda alone to 30%, of the sparsities that were run."
+    assert reach.verdict(ways).endswith(both) and reach.verdict(ways, "one-swaps").endswith(both)
+    ways["least squares"] = written("least_squares", 22.0, 27.0)
+    said = reach.verdict(ways, "least squares")
+    assert "and so does one-swaps; Wanda alone to 30%, least squares to 30%, of" in said
+    ways["RIA"] = written("keep", 26.0, 27.0)
+    assert "Wanda alone to 30%, RIA alone nowhere, of" in reach.verdict(ways, "RIA")
+    many = {f"way {at}": written("swaps", 20.0 + at / 100, 23.0) for at in range(6)}
+    assert reach.verdict(many).startswith("Within 1.25 × the dense perplexity, way 0 goes to 50%, and so do 5 more, of")
+
+
+def test_a_way_looks_as_it_does_in_the_chart_of_one_matrix():
+    drawn = {trace.name: trace for trace in reach.reach(BOTH).figure.data}
+    for name, pair in (("Wanda", ("wanda", "keep")), ("SparseGPT", ("", "sparsegpt"))):
+        look = inks.look(*pair, 0)
+        assert (drawn[name].line.color, drawn[name].line.dash) == (look["color"], look["dash"])
+        assert drawn[name].marker.symbol == look["marker"]
+
+
 def test_what_is_near_again_further_on_was_not_reached():
     assert reach.reached(reach.lines({"w": written("keep", 21.0, 26.0, 22.0)})["w"], "perplexity") == 0.3
     assert reach.verdict({"w": written("keep", 25.2, 24.0)}).startswith(
@@ -97,7 +118,7 @@ def test_the_chart_draws_every_line_the_dense_network_and_the_intervals_of_two()
     drawn = {trace.name: trace for trace in chart.figure.data}
     assert list(drawn["SparseGPT"].x) == [30, 50, 70] and list(drawn["SparseGPT"].y) == pytest.approx([20.5, 23, 30])
     assert {name for name, one in drawn.items() if one.error_y.array is not None} == {"Wanda", "SparseGPT"}
-    assert chart.figure.layout.shapes[0].y0 == 20 and chart.figure.layout.yaxis.type == "log"
+    assert [line.y0 for line in chart.figure.layout.shapes] == [20, 25] and chart.figure.layout.yaxis.type == "log"
     assert list(chart.figure.layout.xaxis.tickvals) == [30, 50, 70]
     header, rows = chart.table
     assert len(rows) == 9 and rows[0][0] == "SparseGPT", "the furthest first, as in the legend"
@@ -105,13 +126,13 @@ def test_the_chart_draws_every_line_the_dense_network_and_the_intervals_of_two()
 
 
 def test_what_is_far_too_high_leaves_the_chart_and_is_told():
-    """At 3 times the dense perplexity the axis ends; where nothing is as high, it ends earlier."""
+    """At 2.5 times the dense perplexity the axis ends; where nothing is as high, it ends earlier."""
     ways = {**BOTH, "random": written("keep", 100.0, 9000.0)}
     low, high = reach.reach(ways).figure.layout.yaxis.range
-    assert 10**high == pytest.approx(60) and 10**low < 20 and reach.beyond(ways) == ["random"]
+    assert 10**high == pytest.approx(50) and 10**low < 20 and reach.beyond(ways) == ["Wanda", "random"]
     alone = {"SparseGPT": BOTH["SparseGPT"]}
     axis = reach.reach(alone).figure.layout.yaxis
-    assert 10 ** axis.range[1] == pytest.approx(31.5) and reach.beyond(alone) == reach.beyond(BOTH) == []
+    assert 10 ** axis.range[1] == pytest.approx(31.5) and reach.beyond(alone) == [] and reach.beyond(BOTH) == ["Wanda"]
     assert list(axis.ticktext) == ["20", "25", "30"]
 
 
