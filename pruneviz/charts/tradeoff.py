@@ -16,6 +16,8 @@ from pruneviz.report import PERCENTS, Curve, CurvePoint, LayerReport
 
 ROWS = 12
 """So many layers are drawn; of more, those with the most weights."""
+WIDE = 1e3
+"""A perplexity that grows by more than so many times has numbers at powers of ten alone."""
 LARGE = 20
 """The size of every letter of a chart on a slide, in pixels."""
 
@@ -39,7 +41,8 @@ def trade_off(case: Case) -> Chart:
     chart.add_hline(scale * curve.chance, line={"color": theme.QUIET, "dash": "dot"}, name="guessing", **said)
     chart.update_xaxes(range=[-2, 102])
     if not share:
-        chart.update_yaxes(type="log", dtick="D2")
+        values = [point.value for point in curve.points]
+        chart.update_yaxes(type="log", dtick="D2" if max(values) < WIDE * min(values) else 1)
     title = _title(case)
     alt = f"{title} A line of {len(curve.points)} points with its 95% interval. {headlines.trade_off(case)}"
     return Chart(title, chart, alt, _table(curve, scale))
@@ -53,6 +56,8 @@ def _title(case: Case) -> str:
     if fall is None:
         return f"The curve is {seen}."
     ends = f"{findings.percent(fall.start)} and {findings.percent(fall.stop)}"
+    if fall.times:
+        return f"The steepest rise is between {ends}: to {fall.times:.3g} times what it was; {seen}."
     return f"The steepest fall is between {ends}: {fall.points:.0f} points; {seen}."
 
 

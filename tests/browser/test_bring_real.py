@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from tests.browser import brought
 from tests.browser.server import settle, slider
 
 pytestmark = pytest.mark.browser
+SOON = 20_000
+"""Milliseconds after which a hand presses once more."""
 LONG = 300_000
 """Milliseconds that a large model may take to be read, looked at and measured on a busy machine."""
 
@@ -43,10 +46,23 @@ def visit(visit) -> Iterator[Callable]:
 
     yield open_page
     for page in pages:
-        going = page.locator(".st-key-cancel-order button, .st-key-cancel-waiting button")
-        if going.count():
-            going.first.click()
-            going.first.wait_for(state="detached", timeout=LONG)
+        _end(page)
+
+
+def _end(page) -> None:
+    """Presses Cancel until nothing runs: a page that waited for one thing asks for the next when it may go on."""
+    from playwright.sync_api import TimeoutError
+
+    going, last = page.locator(".st-key-cancel-order button, .st-key-cancel-waiting button"), time.monotonic() + LONG / 1000
+    while going.count():
+        assert time.monotonic() < last, (
+            f"still going on: {page.locator('.st-key-running, .st-key-waiting').all_inner_texts()}"
+        )
+        try:
+            going.first.click(timeout=SOON)
+            going.first.wait_for(state="detached", timeout=SOON)
+        except TimeoutError:
+            continue
 
 
 def bring(page, what: Bringing) -> str:

@@ -48,6 +48,22 @@ def test_a_perplexity_is_drawn_as_it_is():
     )
     chart = tradeoff.trade_off(case(told, curve=found))
     assert named(chart, "live").y[0] == 13.0 and chart.figure.layout.yaxis.type == "log"
+    assert chart.figure.layout.yaxis.dtick == "D2", "2 and 5 between powers of ten, where there are few of those"
+
+
+def test_a_perplexity_rises_and_has_no_points_to_lose():
+    """It stays at 10 up to 80%, and is a hundred thousand at the end, ten times as much at every second percent."""
+    values = [10.0] * 81 + [10.0 ** (1 + at / 4) for at in range(1, 21)]
+    whole = curve([0.5] * 101)
+    points = tuple(
+        replace(one, value=value, interval=(0.9 * value, 1.1 * value), correct=None)
+        for one, value in zip(whole.points, values, strict=True)
+    )
+    found = replace(whole, points=points, metric="perplexity", dense_value=10.0, chance=512.0)
+    told = report(score(correct=None, dense_correct=None, metric="perplexity", value=13.0, dense_value=10.0))
+    chart = tradeoff.trade_off(case(told, curve=found))
+    assert chart.title.startswith("The steepest rise is between ") and "times what it was; one shot" in chart.title
+    assert "points" not in chart.title and chart.figure.layout.yaxis.dtick == 1
 
 
 def test_a_bar_per_layer_and_no_more_than_fit():

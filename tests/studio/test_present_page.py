@@ -159,6 +159,13 @@ def test_what_is_no_turn_is_refused_in_a_sentence(event):
         turn_of(event)
 
 
+def test_a_language_model_has_no_accuracy_to_limit_unless_a_link_says_so():
+    fields = {one.key for one in opened(m="reference_lm", s="50").number_input}
+    assert "limit-mb" in fields and not {"limit-points", "limit-worst"} & fields
+    app = opened(m="reference_lm", s="50", lim="points:1")
+    assert app.number_input(key="limit-points").value == 1.0 and "Cannot tell" in said(app) + str(app.subheader)
+
+
 def test_the_frame_goes_only_where_slides_are():
     recipe = Recipe(slide=2)
     assert chrome.presenting("present", recipe) and not chrome.presenting("slider", recipe)

@@ -87,9 +87,10 @@ def _cliff(question: Question) -> Answer:
     if cliff is None:
         return Answer(-1, "This curve has no steep fall: nothing within a tenth of it is larger than its interval.")
     many, n = kitchen.many(question.then), curve.points[0].n
+    went = f"{cliff.times:.3g} times the perplexity" if cliff.times else f"{cliff.points:.0f} points go"
     words = (
-        f"the steepest fall begins at {findings.percent(cliff.start)} of the {many}: {cliff.points:.0f} points go until "
-        f"{findings.percent(cliff.stop)} ({n:,} held-out {curve.noun}; one shot, no fine-tuning)."
+        f"the steepest {'rise' if cliff.times else 'fall'} begins at {findings.percent(cliff.start)} of the {many}: {went} "
+        f"until {findings.percent(cliff.stop)} ({n:,} held-out {curve.noun}; one shot, no fine-tuning)."
     )
     return Answer(question.right(100 * cliff.start), words)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pruneviz import headlines, plain
-from pruneviz.case import Case
+from pruneviz.case import COUNTED, Case
 from pruneviz.recipe import Recipe
 from pruneviz.studio import as_python, bench, reality
 from pruneviz.studio.present import chrome, downloads, gather, slides
@@ -24,7 +24,7 @@ def form(case: Case) -> None:
     chrome.preview_style()
     st.title(plain.markdown(headlines.decision(case), 1024), anchor=False)
     st.markdown("Five slides of this very setting. Set the limits beforehand, so that the verdict is not made to fit.")
-    _limits()
+    _limits(case)
     if case.verdict.word:
         slides.verdict(case, "verdict")
         slides.verdict_notes(case)
@@ -48,9 +48,13 @@ def begin(slide: int = 1) -> None:
     bench.change(slide=slide)
 
 
-def _limits() -> None:
+def _limits(case: Case) -> None:
+    """Where nothing is right or wrong no point can be lost: such a limit is offered only where a link has set it."""
+    counted = case.report.score.correct is not None
+    offered = [name for name in LABELS if counted or name not in COUNTED or name in dict(case.recipe.limits)]
     with st.container(horizontal=True, gap="medium", vertical_alignment="bottom", key="limits"):
-        for name, (label, step) in LABELS.items():
+        for name in offered:
+            label, step = LABELS[name]
             bench.limit(label, name, step=step, width=240, placeholder="no limit")
 
 
