@@ -94,6 +94,11 @@ class Gram:
         found.__dict__["seen"] = found._sum
         return found
 
+    @property
+    def settled(self) -> bool:
+        """Whether H was let go, so that memory counts."""
+        return self._sum is None
+
     def settle(self) -> None:
         """Keeps `factor`, `dead` and `norms` and lets H go, which is as large: for whoever asks for nothing else."""
         if self._sum is not None:

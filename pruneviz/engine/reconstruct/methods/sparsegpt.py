@@ -34,6 +34,7 @@ def solve(problem: Problem) -> Solved:
         kept, pattern = kept.copy_(problem.kept.T), None
     # Whole groups of the pattern, as a group is judged when all before it have been heard.
     block = max(BLOCK - BLOCK % pattern[1], pattern[1]) if pattern else BLOCK
+    plain = problem.gram.settled  # who counts memory is better without numba, which takes 120 MB
     for start in range(0, len(moving), block):
         here = slice(start, min(start + block, len(moving)))
         own = factor[here, here]
@@ -41,7 +42,7 @@ def solve(problem: Problem) -> Solved:
             scores = (moving[here] / own.diagonal()[:, None]).square_()
             scores[dead[here]] = 0
             kept[here] = ~lowest(scores, going(moving.shape[1], range(here.start, here.stop), problem.amount))
-        errors = pushing.visit(moving[here], own, kept[here], dead[here], pattern)
+        errors = pushing.visit(moving[here], own, kept[here], dead[here], pattern, plain)
         if here.stop < len(moving):
             moving[here.stop :].addmm_(factor[here, here.stop :].T, errors, alpha=-1)
     return Solved(moving.T.contiguous().to(problem.weight.dtype), kept.T.contiguous())

@@ -93,6 +93,17 @@ def test_on_a_given_support_it_is_the_printed_algorithm(problem):
     assert torch.allclose(found.weight, printed(problem, 128)[0], rtol=1e-7, atol=1e-9)
 
 
+def test_where_memory_counts_numba_stays_away(monkeypatch):
+    """Whoever let H go prunes in plain torch, and finds the same."""
+    weight, gram = drawn(4, 12, 0)
+    before = METHOD.solve(Problem(weight, gram, 0.5))
+    assert not gram.settled
+    gram.settle()
+    monkeypatch.setattr(kernels, "available", lambda: pytest.fail("numba was asked for"))
+    after = METHOD.solve(Problem(weight, gram, 0.5))
+    assert gram.settled and torch.equal(before.kept, after.kept) and torch.allclose(before.weight, after.weight)
+
+
 @pytest.mark.parametrize("shape", [(1, 6), (6, 1), (3, 4)])
 def test_nothing_that_is_given_is_written_to_or_given_back(shape):
     weight, gram = drawn(*shape, 0)
