@@ -83,6 +83,13 @@ def divide(segments: np.ndarray, threads: int | None = None) -> list[np.ndarray]
     return [np.array(rows, dtype=np.int64).reshape(-1, 4) for rows in parts or [[]]]
 
 
+def shares(starts: np.ndarray) -> list[np.ndarray]:
+    """All layers in as many equal parts as there are threads, as rows (start, stop, layer, layer); `starts` [L+1] says where
+    each begins among all weights."""
+    layers = np.arange(len(starts) - 1)
+    return divide(np.stack([starts[:-1], starts[1:], layers, layers], axis=1))
+
+
 def _chunks(segments: np.ndarray) -> Iterator[tuple[slice, int, int]]:
     for start, stop, low, width in segments.tolist():
         for at in range(start, stop, CHUNK):

@@ -38,7 +38,6 @@ def _at(weights: Sequence[np.ndarray], coarse: np.ndarray, rank: int) -> float:
 def _counted(weights: Sequence[np.ndarray], least: int, most: int, shift: int) -> np.ndarray:
     """How many keys from `least` to `most` lie in each bin of 2^shift keys."""
     passes, starts = kernels.choose(), np.cumsum([0, *(part.size for part in weights)])
-    layers = np.arange(len(weights))
 
     def work(rows: np.ndarray) -> np.ndarray:
         out = np.zeros(((most - least) >> shift) + 1, np.int64)
@@ -47,4 +46,4 @@ def _counted(weights: Sequence[np.ndarray], least: int, most: int, shift: int) -
             passes.histogram(weights[layer].view(np.int32), UNSIGNED, *span, least, shift, least, most, out)
         return out
 
-    return sum(kernels.spread(work, kernels.divide(np.stack([starts[:-1], starts[1:], layers, layers], axis=1))))
+    return sum(kernels.spread(work, kernels.shares(starts)))

@@ -188,9 +188,7 @@ class Ranking:
             for start, stop, layer, _ in rows.tolist():
                 self._passes.sweep(self._keys.bits, self._keys.mask, start, stop, lines[layer], ladders[layer], *bins, out)
 
-        layers = np.arange(len(self.names))
-        rows = np.stack([self._starts[:-1], self._starts[1:], layers, layers], axis=1)
-        kernels.spread(work, kernels.divide(rows))
+        kernels.spread(work, kernels.shares(self._starts))
         return out
 
     def _ladders(self, lines: np.ndarray) -> list[np.ndarray]:

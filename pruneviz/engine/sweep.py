@@ -69,9 +69,7 @@ def _tables(weights: list[np.ndarray], kept_at: np.ndarray, edges: np.ndarray, a
             leave[layer] += table.sum(1) - before
         return table, leave, squares
 
-    layers = np.arange(len(weights))
-    parts = kernels.divide(np.stack([starts[:-1], starts[1:], layers, layers], axis=1))
-    return tuple(sum(found) for found in zip(*kernels.spread(work, parts), strict=True))
+    return tuple(sum(found) for found in zip(*kernels.spread(work, kernels.shares(starts)), strict=True))
 
 
 def _thresholds(standing, nodes, own, sizes: np.ndarray | None, kept_at: np.ndarray) -> np.ndarray | None:

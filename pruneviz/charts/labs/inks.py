@@ -23,4 +23,9 @@ OWN = {
 def look(criterion: str, method: str, at: int) -> dict[str, str]:
     """The look of a way; of one that has none of its own the `at`-th line's."""
     own = OWN.get((criterion, method))
-    return dict(zip(("color", "dash", "marker"), own, strict=True)) if own else theme.ink(at)
+    return named(own) if own else theme.ink(at)
+
+
+def named(own: tuple[str, str, str]) -> dict[str, str]:
+    """One of `OWN` as `theme.ink` gives it."""
+    return dict(zip(("color", "dash", "marker"), own, strict=True))

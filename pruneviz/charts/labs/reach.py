@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from statistics import fmean
 
 import plotly.graph_objects as go
@@ -125,13 +126,15 @@ def _listed(names: Sequence[str], kept: set[str]) -> str:
 
 
 def _looks(ways: Ways) -> dict[str, dict[str, str]]:
-    """How each way's line looks: as everywhere on the page."""
-    recipes = {name: runs[0].recipe for name, runs in ways.items() if runs}
-    found, at = {}, 0
-    for name, one in sorted(recipes.items()):
-        found[name] = inks.look("" if one.course.method in CHOOSES else one.criterion, one.course.method, at)
-        at += found[name] == theme.ink(at)
-    return found
+    """How each way's line looks: as everywhere on the page, and no two alike. SparseGPT by two criteria's shares are two."""
+    found: dict[str, dict[str, str]] = {}
+    for name, one in sorted(((name, runs[0].recipe) for name, runs in ways.items() if runs), key=lambda pair: pair[0]):
+        course = one.course
+        look = inks.OWN.get(("" if course.method in CHOOSES else one.criterion, course.method))
+        if look and inks.named(look) not in found.values():
+            found[name] = inks.named(look)
+    spare = (one for one in map(theme.ink, count()) if one not in found.values())
+    return {name: found.get(name) or next(spare) for name in sorted(ways)}
 
 
 def reached(one: Reached, measured: str) -> float:

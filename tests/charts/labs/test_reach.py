@@ -84,6 +84,16 @@ def test_a_way_looks_as_it_does_in_the_chart_of_one_matrix():
         assert drawn[name].marker.symbol == look["marker"]
 
 
+def test_two_ways_never_look_the_same():
+    """SparseGPT by two criteria's shares, and two criteria that have no look of their own."""
+    names = ("SparseGPT, shares by Wanda", "SparseGPT, shares by magnitude")
+    ways = {name: written("sparsegpt", 20.0 + at, 23.0) for at, name in enumerate(names)}
+    for key in ("gradient", "obd"):
+        ways[key] = [replace(one, recipe=replace(one.recipe, criterion=key)) for one in written("keep", 22.0, 29.0)]
+    drawn = [one for one in reach.reach(ways).figure.data if one.name in ways]
+    assert len({(one.line.color, one.line.dash, one.marker.symbol) for one in drawn}) == len(ways) == 4
+
+
 def test_what_is_near_again_further_on_was_not_reached():
     assert reach.reached(reach.lines({"w": written("keep", 21.0, 26.0, 22.0)})["w"], "perplexity") == 0.3
     assert reach.verdict({"w": written("keep", 25.2, 24.0)}).startswith(
